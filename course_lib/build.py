@@ -1,0 +1,321 @@
+"""Source -> executed solution and student notebook.
+
+    solutions/<unit>/<unit>.py  ->  solutions/<unit>/<unit>.ipynb   executed
+                                    notebooks/<unit>/<unit>.ipynb   for students
+"""
+
+import difflib
+import hashlib
+import logging
+import os
+import tempfile
+from collections import Counter
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import dataclass
+from pathlib import Path
+
+import nbformat
+from nbformat import NotebookNode
+
+from course_lib import source
+
+CELL_TIMEOUT = 300  # seconds
+LARGEST_SOLUTION = 600_000  # bytes
+METADATA = {
+    "kernelspec": {
+        "display_name": "Python 3 (ipykernel)",
+        "language": "python",
+        "name": "python3",
+    },
+    "language_info": {"file_extension": ".py", "name": "python"},
+}
+
+
+class BuildError(Exception):
+    """A unit that cannot be built, or products that do not match their source."""
+
+
+@dataclass(frozen=True)
+class Unit:
+    """The files of one unit of the course at `root`."""
+
+    root: Path
+    name: str
+
+    @property
+    def source(self) -> Path:
+        return self.root / "solutions" / self.name / f"{self.name}.py"
+
+    @property
+    def solution(self) -> Path:
+        return self.source.with_suffix(".ipynb")
+
+    @property
+    def student(self) -> Path:
+        return self.root / "notebooks" / self.name / f"{self.name}.ipynb"
+
+
+def course_root() -> Path:
+    """The nearest folder upwards that holds a course; BuildError without one."""
+    here = Path.cwd()
+    for folder in (here, *here.parents):
+        if (folder / "nbgrader_config.py").is_file():
+            return folder
+    raise BuildError(f"{here} is in no course: go to the folder with the README")
+
+
+def find_units(root: Path, names: list[str] | None = None) -> list[Unit]:
+    """The named units, or all of them in reading order.
+
+    A name may be shortened as long as it stays unique: 01 for 01_pca_autoencoder.
+    """
+    known = sorted(path.stem for path in (root / "solutions").glob("*/*.py"))
+    chosen = []
+    for name in names or known:
+        matches = [unit for unit in known if unit == name] or [
+            unit for unit in known if unit.startswith(name)
+        ]
+        if len(matches) != 1:
+            what = "is not unique" if matches else "is no unit"
+            raise BuildError(f"{name!r} {what}; the units are: {', '.join(known)}")
+        chosen.append(Unit(root, matches[0]))
+    return chosen
+
+
+# --- cells ----------------------------------------------------------------------------
+
+
+def solution_notebook(cells: list[source.Cell]) -> NotebookNode:
+    """The unexecuted solution: nbgrader's metadata, and ids that never change."""
+    notebook = nbformat.v4.new_notebook(metadata=METADATA)
+    seen: Counter[str] = Counter()
+    for cell in cells:
+        make = nbformat.v4.new_markdown_cell if cell.markdown else code_cell
+        node = make(cell.source)
+        node.metadata = nbformat.from_dict(nbgrader_metadata(cell))
+        node.id = cell_id(cell)
+        seen[node.id] += 1
+        if seen[node.id] > 1:  # the same text twice
+            node.id += f"-{seen[node.id]}"
+        notebook.cells.append(node)
+    return notebook
+
+
+def code_cell(text: str) -> NotebookNode:
+    """A code cell that has not run."""
+    return nbformat.v4.new_code_cell(text)
+
+
+def cell_id(cell: source.Cell) -> str:
+    """The grade id of a graded cell, else a digest of its text."""
+    metadata = nbgrader_metadata(cell)
+    if metadata:
+        return metadata["nbgrader"]["grade_id"]
+    return hashlib.sha256(cell.source.encode()).hexdigest()[:12]
+
+
+def nbgrader_metadata(cell: source.Cell) -> dict:
+    """nbgrader's schema 3 for a tagged cell; empty for a lesson cell."""
+    flags = {  # role: (grade_id, grade, solution, locked)
+        "setup": ("setup", False, False, True),
+        "exercise": (cell.name, False, True, False),
+        "check": (f"check_{cell.name}", True, False, True),
+        "question": (cell.name, True, True, False),
+    }
+    if cell.role not in flags:
+        return {}
+    grade_id, grade, solution, locked = flags[cell.role]
+    metadata = {
+        "schema_version": 3,
+        "cell_type": "markdown" if cell.markdown else "code",
+        "grade_id": grade_id,
+        "grade": grade,
+        "solution": solution,
+        "locked": locked,
+        "task": False,
+    }
+    return {"nbgrader": metadata | ({"points": cell.points} if grade else {})}
+
+
+def student_notebook(unit: Unit, solution: NotebookNode) -> NotebookNode:
+    """The student version, made by nbgrader's own converter."""
+    from nbgrader.converters import GenerateAssignment
+    from nbgrader.coursedir import CourseDirectory
+
+    with tempfile.TemporaryDirectory() as folder:
+        copy = Unit(Path(folder), unit.name)
+        copy.solution.parent.mkdir(parents=True)
+        nbformat.write(solution, copy.solution)
+        config = nbgrader_config(unit.root)
+        config.CourseDirectory.root = folder
+        config.CourseDirectory.assignment_id = unit.name
+        config.SaveCells.enabled = False
+        config.GenerateAssignment.no_database = True
+        course = CourseDirectory(config=config)
+        GenerateAssignment(coursedir=course, config=config).start()
+        return nbformat.read(copy.student, as_version=4)
+
+
+def nbgrader_config(root: Path):
+    """nbgrader's settings for the course, quiet on the console."""
+    from traitlets.config import PyFileConfigLoader
+
+    logging.getLogger("traitlets").setLevel(logging.CRITICAL)
+    return PyFileConfigLoader("nbgrader_config.py", path=str(root)).load_config()
+
+
+# --- execution ------------------------------------------------------------------------
+
+
+def execute(unit: Unit, notebook: NotebookNode, cells: list[source.Cell]) -> None:
+    """Run a notebook in an empty folder; BuildError names the line that failed."""
+    from nbclient import NotebookClient
+    from nbclient.exceptions import CellExecutionError, CellTimeoutError
+
+    failed = {}
+    with tempfile.TemporaryDirectory() as folder:
+        client = NotebookClient(
+            notebook,
+            timeout=CELL_TIMEOUT,
+            kernel_name="python3",
+            resources={"metadata": {"path": folder}},
+            record_timing=False,
+            coalesce_streams=True,
+            on_cell_error=lambda cell, **_: failed.update(cell=cell),
+            on_cell_start=lambda cell, **_: failed.update(cell=cell),
+        )
+        try:
+            client.execute()
+        except (CellExecutionError, CellTimeoutError) as error:
+            text = failed["cell"].source
+            line = next(cell.line for cell in cells if cell.source == text)
+            raise BuildError(f"{unit.source}:{line}: the cell fails\n{error}") from None
+    notebook.metadata = nbformat.from_dict(METADATA)
+
+
+def graded_path(solution: NotebookNode) -> NotebookNode:
+    """Setup, exercises and checks of a solution alone: what a grader runs first."""
+    notebook = nbformat.v4.new_notebook(metadata=METADATA)
+    notebook.cells = [
+        nbformat.from_dict(cell)
+        for cell in solution.cells
+        if cell.cell_type == "code" and "nbgrader" in cell.metadata
+    ]
+    return notebook
+
+
+# --- products -------------------------------------------------------------------------
+
+
+def build(unit: Unit, *, force: bool = False) -> bool:
+    """Make both products of a unit unless they match its source; whether it did.
+
+    Raises source.SourceError or BuildError, and then leaves the products alone.
+    """
+    cells = source.read(unit.source)
+    solution = solution_notebook(cells)
+    student = student_notebook(unit, solution)
+    if not force and next(differences(unit, solution, student), None) is None:
+        return False
+    execute(unit, graded_path(solution), cells)
+    execute(unit, solution, cells)
+    if len(nbformat.writes(solution)) > LARGEST_SOLUTION:
+        raise BuildError(
+            f"{unit.solution} would have {len(nbformat.writes(solution)) / 1e3:.0f} kB, "
+            f"more than {LARGEST_SOLUTION / 1e3:.0f}: draw smaller figures"
+        )
+    write(student, unit.student)
+    write(solution, unit.solution)
+    return True
+
+
+def write(notebook: NotebookNode, path: Path) -> None:
+    """Write a notebook so that a reader finds the old one or the new one."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_suffix(".part")
+    nbformat.write(notebook, part)
+    os.replace(part, path)
+
+
+def build_all(units: list[Unit], *, force: bool) -> Iterator[tuple[Unit, bool | str]]:
+    """Build units side by side; yields each with whether it was built, or its error."""
+    workers = max(1, min(len(units), os.cpu_count() or 1))
+    with ProcessPoolExecutor(workers) as pool:
+        jobs = {pool.submit(attempt, unit, force): unit for unit in units}
+        for job in as_completed(jobs):
+            yield jobs[job], job.result()
+
+
+def attempt(unit: Unit, force: bool) -> bool | str:
+    """Build a unit; whether it was built, or what went wrong."""
+    try:
+        return build(unit, force=force)
+    except (BuildError, source.SourceError) as error:
+        return str(error)
+    except Exception as error:
+        return f"{unit.source}: {type(error).__name__}: {error}"
+
+
+def check(unit: Unit) -> None:
+    """Prove that the committed products match the source; BuildError if not."""
+    solution = solution_notebook(source.read(unit.source))
+    student = student_notebook(unit, solution)
+    difference = next(differences(unit, solution, student), None)
+    if difference is not None:
+        raise BuildError(f"{difference}\n    mend: course build {unit.name}")
+
+
+def differences(
+    unit: Unit, solution: NotebookNode, student: NotebookNode
+) -> Iterator[str]:
+    """How the committed products differ from fresh ones; cells count, outputs do not."""
+    for path, fresh in ((unit.solution, solution), (unit.student, student)):
+        try:
+            committed = nbformat.read(path, as_version=4)
+        except FileNotFoundError:
+            yield f"{path} is missing"
+            continue
+        except Exception as error:
+            yield f"{path} cannot be read: {error}"
+            continue
+        yield from cell_differences(path, committed, fresh)
+        if path == unit.solution:
+            yield from unexecuted(path, committed)
+        elif any(cell.get("outputs") for cell in committed.cells):
+            yield f"{path} holds outputs"
+
+
+def cell_differences(
+    path: Path, committed: NotebookNode, fresh: NotebookNode
+) -> Iterator[str]:
+    """The first cell that differs, and how; then a difference in their number."""
+    if committed.metadata != fresh.metadata:
+        yield f"{path}: the notebook's metadata differ"
+    pairs = zip(committed.cells, fresh.cells, strict=False)
+    for number, (old, new) in enumerate(pairs, start=1):
+        for key in ("cell_type", "source", "id", "metadata"):
+            if old.get(key) != new.get(key):
+                where = f"{path}: cell {number} ({new.id}) differs in its {key}"
+                yield f"{where}\n{first_difference(str(old.get(key)), str(new.get(key)))}"
+                return
+    if len(committed.cells) != len(fresh.cells):
+        yield f"{path}: {len(committed.cells)} cells instead of {len(fresh.cells)}"
+
+
+def first_difference(old: str, new: str) -> str:
+    """The first line that differs, as committed and as built."""
+    diff = difflib.ndiff(old.splitlines(), new.splitlines())
+    changed = [line for line in diff if line[0] in "-+"]
+    committed = next((line[2:] for line in changed if line[0] == "-"), "(nothing)")
+    built = next((line[2:] for line in changed if line[0] == "+"), "(nothing)")
+    return f"    committed  {committed[:200]}\n    source     {built[:200]}"
+
+
+def unexecuted(path: Path, notebook: NotebookNode) -> Iterator[str]:
+    """Code cells of a solution that did not run, or failed."""
+    for number, cell in enumerate(notebook.cells, start=1):
+        if cell.cell_type == "code" and cell.execution_count is None:
+            yield f"{path}: cell {number} ({cell.id}) was not executed"
+        if any(o.output_type == "error" for o in cell.get("outputs", [])):
+            yield f"{path}: cell {number} ({cell.id}) holds an error"

@@ -1,0 +1,1 @@
+"""Where samples come from: one noun per file, and no learning here."""

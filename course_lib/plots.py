@@ -1,0 +1,178 @@
+"""Data in, Picture out: the figures of the lessons, drawn without pyplot.
+
+A Picture is a Matplotlib figure that carries the text for those who cannot see it.
+Colours are those of Okabe and Ito (2008), which colour-blind readers tell apart.
+"""
+
+import base64
+import io
+from collections.abc import Mapping, Sequence
+
+import cmocean
+import numpy as np
+import torch
+import xarray as xr
+from matplotlib.figure import Figure
+from matplotlib.ticker import PercentFormatter
+
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
+MARKERS = ("o", "s", "^", "D", "v", "P", "X")
+DPI = 72  # keeps an executed notebook small
+
+
+class Picture(Figure):
+    """A figure with its alternative text, which notebooks and pages pass on."""
+
+    def __init__(self, alt: str, width: float = 9.0, height: float = 3.0):
+        super().__init__(figsize=(width, height), layout="constrained", dpi=DPI)
+        self.alt = alt
+
+    def _repr_mimebundle_(self, include=None, exclude=None):
+        buffer = io.BytesIO()
+        self.savefig(buffer, format="png", dpi=DPI)
+        png = base64.b64encode(buffer.getvalue()).decode()
+        data = {"image/png": png, "text/plain": f"[figure] {self.alt}"}
+        return data, {"image/png": {"alt": self.alt}}
+
+
+def image_rows(rows: Mapping[str, torch.Tensor], alt: str, n: int = 10) -> Picture:
+    """The first n images of each row, (m, 1, h, w) in [0, 1], under one another."""
+    picture = Picture(alt, 9.0, 0.95 * len(rows))
+    axes = picture.subplots(len(rows), n, squeeze=False)
+    for line, (label, images) in zip(axes, rows.items(), strict=True):
+        for ax in line:
+            ax.set_axis_off()
+        for ax, image in zip(line, images, strict=False):
+            ax.imshow(image.squeeze(0), cmap="gray_r", vmin=0, vmax=1)
+        line[0].text(
+            -0.15, 0.5, label, transform=line[0].transAxes, ha="right", va="center"
+        )
+    return picture
+
+
+def curves(
+    x: Sequence[float],
+    lines: Mapping[str, Sequence[float]],
+    *,
+    xlabel: str,
+    ylabel: str,
+    alt: str,
+    percent: bool = False,
+) -> Picture:
+    """One line with markers for each entry; a logarithmic x where it is a doubling."""
+    picture = Picture(alt, 6.5, 3.6)
+    ax = picture.subplots()
+    for (label, y), colour, marker in zip(
+        lines.items(), COLOURS, MARKERS, strict=False
+    ):
+        ax.plot(x, y, color=colour, marker=marker, label=label)
+    ax.set(xlabel=xlabel, ylabel=ylabel)
+    ax.set_xscale("log", base=2)
+    ax.set_xticks(x, [f"{value:g}" for value in x])
+    if percent:
+        ax.yaxis.set_major_formatter(PercentFormatter(1.0))
+    finish(ax)
+    return picture
+
+
+def loss_curves(training, *, baseline: float, baseline_name: str) -> Picture:
+    """Training and validation loss against steps, with the baseline to beat."""
+    picture = Picture(
+        "Training and validation loss against optimisation steps; "
+        f"the dashed line is {baseline_name}.",
+        6.5,
+        3.2,
+    )
+    ax = picture.subplots()
+    names = {"loss": "training", "val_loss": "validation"}
+    for (key, label), colour in zip(names.items(), COLOURS, strict=False):
+        steps, values = training.curves[key]
+        ax.plot(steps, values, color=colour, label=label)
+    ax.axhline(baseline, color="0.3", linestyle="--", label=baseline_name)
+    ax.set(xlabel="optimisation step", ylabel="squared error per image (1)")
+    finish(ax)
+    return picture
+
+
+def finish(ax) -> None:
+    """Light grid, no box, a legend where it covers nothing."""
+    ax.grid(alpha=0.3)
+    ax.spines[["top", "right"]].set_visible(False)
+    ax.legend(frameon=False, loc="best")
+
+
+def maps(fields: xr.DataArray, titles: Sequence[str], label: str, alt: str) -> Picture:
+    """Maps (n, latitude, longitude) on one symmetric colour scale."""
+    picture = Picture(alt, 3.2 * len(fields), 2.7)
+    axes = picture.subplots(1, len(fields), squeeze=False, sharey=True)[0]
+    limit = float(np.nanquantile(np.abs(fields), 0.995))
+    for ax, field, title in zip(axes, fields, titles, strict=True):
+        image = ax.pcolormesh(
+            field.longitude,
+            field.latitude,
+            field,
+            cmap=cmocean.cm.balance,
+            vmin=-limit,
+            vmax=limit,
+            rasterized=True,
+        )
+        ax.set_facecolor("0.85")  # land
+        ax.set_title(title, fontsize=10)
+        ax.set_xlabel("longitude (°E)")
+    axes[0].set_ylabel("latitude (°N)")
+    picture.colorbar(image, ax=axes, label=label, shrink=0.9)
+    return picture
+
+
+def time_series(
+    time: xr.DataArray, series: Mapping[str, np.ndarray], ylabel: str, alt: str
+) -> Picture:
+    """Series against time, one line each."""
+    picture = Picture(alt, 9.0, 2.8)
+    ax = picture.subplots()
+    styles = ("-", "--", "-.", ":")
+    for (name, values), colour, style in zip(
+        series.items(), COLOURS, styles, strict=False
+    ):
+        ax.plot(time, values, color=colour, linestyle=style, label=name)
+    ax.set(xlabel="time", ylabel=ylabel)
+    finish(ax)
+    return picture
+
+
+def matrices(panels: Mapping[str, np.ndarray], label: str, alt: str) -> Picture:
+    """Square matrices of |cosine| in [0, 1], written into their cells."""
+    picture = Picture(alt, 3.0 * len(panels), 3.0)
+    axes = picture.subplots(1, len(panels), squeeze=False)[0]
+    for ax, (title, matrix) in zip(axes, panels.items(), strict=True):
+        image = ax.imshow(matrix, cmap=cmocean.cm.dense, vmin=0, vmax=1)
+        for (i, j), value in np.ndenumerate(matrix):
+            shade = "white" if value > 0.5 else "black"
+            ax.text(j, i, f"{value:.2f}", ha="center", va="center", color=shade)
+        ax.set_title(title, fontsize=10)
+        ax.set(xlabel="EOF number", ylabel="axis number")
+        numbers = range(1, len(matrix) + 1)
+        ax.set_xticks(range(len(matrix)), numbers)
+        ax.set_yticks(range(len(matrix)), numbers)
+    picture.colorbar(image, ax=axes, label=label, shrink=0.8)
+    return picture
+
+
+def latent_map(
+    panels: Mapping[str, np.ndarray], labels: np.ndarray, shown: Sequence[int], alt: str
+) -> Picture:
+    """First two latent coordinates of each sample, (n, ≥ 2), for a few classes."""
+    picture = Picture(alt, 4.5 * len(panels), 3.8)
+    axes = picture.subplots(1, len(panels), squeeze=False)[0]
+    for ax, (title, z) in zip(axes, panels.items(), strict=True):
+        for digit, colour, marker in zip(shown, COLOURS, MARKERS, strict=False):
+            points = z[labels == digit]
+            ax.scatter(
+                points[:, 0], points[:, 1], s=14, alpha=0.7, color=colour,
+                marker=marker, label=str(digit), linewidths=0,
+            )  # fmt: skip
+        ax.set_title(title, fontsize=10)
+        ax.set(xlabel="latent coordinate 1 (1)", ylabel="latent coordinate 2 (1)")
+        ax.grid(alpha=0.3)
+    picture.legend(*axes[0].get_legend_handles_labels(), loc="outside right", title="digit")
+    return picture
