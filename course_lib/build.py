@@ -1,7 +1,7 @@
 """Source -> executed solution and student notebook.
 
-    solutions/<unit>/<unit>.py  ->  solutions/<unit>/<unit>.ipynb   executed
-                                    notebooks/<unit>/<unit>.ipynb   for students
+solutions/<unit>/<unit>.py  ->  solutions/<unit>/<unit>.ipynb   executed
+                                notebooks/<unit>/<unit>.ipynb   for students
 """
 
 import difflib
@@ -220,10 +220,11 @@ def build(unit: Unit, *, force: bool = False) -> bool:
         return False
     execute(unit, graded_path(solution), cells)
     execute(unit, solution, cells)
-    if len(nbformat.writes(solution)) > LARGEST_SOLUTION:
+    size = len(nbformat.writes(solution))
+    if size > LARGEST_SOLUTION:
         raise BuildError(
-            f"{unit.solution} would have {len(nbformat.writes(solution)) / 1e3:.0f} kB, "
-            f"more than {LARGEST_SOLUTION / 1e3:.0f}: draw smaller figures"
+            f"{unit.solution} would have {size / 1e3:.0f} kB, more than "
+            f"{LARGEST_SOLUTION / 1e3:.0f}: draw smaller figures"
         )
     write(student, unit.student)
     write(solution, unit.solution)
@@ -269,7 +270,7 @@ def check(unit: Unit) -> None:
 def differences(
     unit: Unit, solution: NotebookNode, student: NotebookNode
 ) -> Iterator[str]:
-    """How the committed products differ from fresh ones; cells count, outputs do not."""
+    """How committed products differ from fresh ones; cells count, outputs do not."""
     for path, fresh in ((unit.solution, solution), (unit.student, student)):
         try:
             committed = nbformat.read(path, as_version=4)
@@ -297,7 +298,8 @@ def cell_differences(
         for key in ("cell_type", "source", "id", "metadata"):
             if old.get(key) != new.get(key):
                 where = f"{path}: cell {number} ({new.id}) differs in its {key}"
-                yield f"{where}\n{first_difference(str(old.get(key)), str(new.get(key)))}"
+                lines = first_difference(str(old.get(key)), str(new.get(key)))
+                yield f"{where}\n{lines}"
                 return
     if len(committed.cells) != len(fresh.cells):
         yield f"{path}: {len(committed.cells)} cells instead of {len(fresh.cells)}"

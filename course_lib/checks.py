@@ -105,6 +105,13 @@ def orthonormal_rows(
     close(gram, np.eye(len(w)), what, tolerance=tolerance, look_at=look_at)
 
 
+def same_axes(w: Any, axes: Any, what: str, *, look_at: str = "") -> None:
+    """The rows of w, (k, d), are the given orthonormal axes, up to their signs."""
+    same_shape(w, axes, what, look_at=look_at)
+    cosines = np.abs(array(w, what) @ array(axes, what).T)
+    close(cosines, np.eye(len(cosines)), what, tolerance=1e-5, look_at=look_at)
+
+
 def rank_at_most(x: Any, rank: int, what: str, *, look_at: str = "") -> None:
     """The rows of x, shape (n, d), span at most `rank` dimensions."""
     seen = int(np.linalg.matrix_rank(array(x, what), tol=1e-6))
@@ -118,7 +125,9 @@ def inputs_unchanged(function: Callable, *inputs: Any, look_at: str = "") -> Non
     before = [copy.deepcopy(x) for x in inputs]
     function(*inputs)
     for i, (old, new) in enumerate(zip(before, inputs, strict=True), start=1):
-        hint = look_at or "an operator such as -= works in place; write x = x - … instead"
+        hint = (
+            look_at or "an operator such as -= works in place; write x = x - … instead"
+        )
         close(new, old, f"{what} (argument {i})", tolerance=0.0, look_at=hint)
 
 
@@ -136,6 +145,37 @@ def gradients_everywhere(module: Any, output: Any, what: str) -> None:
     if without:
         hint = "is each layer used, and is nothing detached on the way?"
         fail(what, f"none in {', '.join(without)}", "a gradient everywhere", hint)
+
+
+def bend(function: Callable, x: Any) -> float:
+    """Distance of f(middle of inputs) from the middle of f(inputs), per unit of f."""
+    y = function(x).detach()
+    distance = (
+        (function(x.mean(0, keepdim=True)).detach() - y.mean(0, keepdim=True))
+        .abs()
+        .max()
+    )
+    return float(distance / y.abs().max().clamp(min=1e-12))
+
+
+def affine(function: Callable, x: Any, what: str, *, look_at: str = "") -> None:
+    """A torch function maps the middle of samples x, (n, d), to that of its values."""
+    if bend(function, x) > 1e-4:
+        fail(what, f"off by {bend(function, x):.1%}", "no difference", look_at)
+
+
+def not_affine(function: Callable, x: Any, what: str, *, look_at: str = "") -> None:
+    """A torch function does not map the middle of samples to that of its values."""
+    if bend(function, x) < 1e-3:
+        fail(what, "a straight map", "a map that bends", look_at)
+
+
+def unbounded(values: Any, what: str, *, look_at: str = "") -> None:
+    """Values of large inputs take both signs and exceed 2 in size."""
+    values = array(values, what)
+    if values.min() > -2 or values.max() < 2:
+        seen = f"values in [{values.min():.2g}, {values.max():.2g}]"
+        fail(f"{what} can take any value", seen, "both signs, no bound", look_at)
 
 
 @dataclass(frozen=True)

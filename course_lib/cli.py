@@ -51,7 +51,9 @@ def chosen(units: list[str] | None):
 @app.command("build")
 def build_command(
     units: Units = None,
-    force: Annotated[bool, typer.Option(help="Build what has not changed too.")] = False,
+    force: Annotated[
+        bool, typer.Option(help="Build what has not changed too.")
+    ] = False,
     check: Annotated[
         bool, typer.Option("--check", help="Compare only, and write nothing.")
     ] = False,

@@ -43,7 +43,7 @@ def image_rows(rows: Mapping[str, torch.Tensor], alt: str, n: int = 10) -> Pictu
         for ax in line:
             ax.set_axis_off()
         for ax, image in zip(line, images, strict=False):
-            ax.imshow(image.squeeze(0), cmap="gray_r", vmin=0, vmax=1)
+            ax.imshow(image.squeeze(0).numpy(), cmap="gray_r", vmin=0, vmax=1)
         line[0].text(
             -0.15, 0.5, label, transform=line[0].transAxes, ha="right", va="center"
         )
@@ -174,5 +174,7 @@ def latent_map(
         ax.set_title(title, fontsize=10)
         ax.set(xlabel="latent coordinate 1 (1)", ylabel="latent coordinate 2 (1)")
         ax.grid(alpha=0.3)
-    picture.legend(*axes[0].get_legend_handles_labels(), loc="outside right", title="digit")
+    picture.legend(
+        *axes[0].get_legend_handles_labels(), loc="outside right", title="digit"
+    )
     return picture

@@ -51,8 +51,8 @@ def fit(
         at every operation, and where cores are shared that can cost 20 times the work.
     folder: for the log and the checkpoint; a temporary folder if None.
 
-    Runs on a GPU where there is one. Raises ValueError when the validation data are
-    empty or the module logs no "val_loss".
+    Runs on a GPU where there is one. Raises ValueError for empty data, or for fewer
+    steps than there are batches; Lightning says so if no "val_loss" is logged.
     """
     if len(train) == 0 or len(validation) == 0:
         raise ValueError("fit needs at least one training and one validation sample")
@@ -108,9 +108,13 @@ class StepBar(Callback):
     """One progress bar of optimisation steps, as plain text that stays readable."""
 
     def on_train_start(self, trainer, module):
-        # On stdout: a notebook shows stderr in red, and nbgrader takes it for a failure.
+        # On stdout: notebooks show stderr in red, nbgrader takes it for a failure.
         self.bar = tqdm(
-            total=trainer.max_steps, file=sys.stdout, ncols=79, unit="step", mininterval=0.5
+            total=trainer.max_steps,
+            file=sys.stdout,
+            ncols=79,
+            unit="step",
+            mininterval=0.5,
         )
 
     def on_train_batch_end(self, trainer, module, outputs, batch, batch_idx):

@@ -10,7 +10,6 @@ Sources: LeCun, Cortes and Burges (MNIST), through torchvision; Alpaydin and Kay
 import gzip
 import hashlib
 import os
-import shutil
 import socket
 import tempfile
 from collections.abc import Iterator
@@ -152,13 +151,10 @@ def read_split(images: Path, labels: Path) -> tuple[torch.Tensor, torch.Tensor]:
 def unpacked(path: Path) -> Iterator[str]:
     """A verified gzip file, unpacked for as long as it is being read."""
     verify(path)
-    with tempfile.NamedTemporaryFile(suffix=path.stem, delete=False) as copy:
-        with gzip.open(path) as packed:
-            shutil.copyfileobj(packed, copy)
-    try:
-        yield copy.name
-    finally:
-        os.unlink(copy.name)
+    with tempfile.TemporaryDirectory() as folder:
+        copy = Path(folder) / path.stem
+        copy.write_bytes(gzip.decompress(path.read_bytes()))
+        yield str(copy)
 
 
 def verify(path: Path) -> None:

@@ -1,7 +1,7 @@
 """A series of sea level maps for EOFs: the Mediterranean, or an analytic ocean.
 
-    >>> ocean = sea_level.load()
-    Simulated ocean (seasonal cycle, Rossby waves, eddies): 104 maps of 41 × 61.
+>>> ocean = sea_level.load()
+Simulated ocean (seasonal cycle, Rossby waves, eddies): 104 maps of 41 × 61.
 """
 
 from typing import Literal

@@ -110,7 +110,8 @@ def answer_cells(notebook: NotebookNode) -> list[NotebookNode]:
     return [
         cell
         for cell in notebook.cells
-        if cell.cell_type == "code" and cell.metadata.get("nbgrader", {}).get("solution")
+        if cell.cell_type == "code"
+        and cell.metadata.get("nbgrader", {}).get("solution")
     ]
 
 

@@ -1,9 +1,9 @@
 """One class in one folder: release, submissions, marks and feedback of nbgrader.
 
-    classroom = Classroom(folder, unit)       registers the unit in a fresh gradebook
-    classroom.submit("ada", notebook)         a file in nbgrader's submitted/ tree
-    classroom.grade("ada")                    -> Mark
-    classroom.feedback("ada")                 -> an HTML file
+classroom = Classroom(folder, unit)       registers the unit in a fresh gradebook
+classroom.submit("ada", notebook)         a file in nbgrader's submitted/ tree
+classroom.grade("ada")                    -> Mark
+classroom.feedback("ada")                 -> an HTML file
 """
 
 import json
@@ -149,7 +149,8 @@ class Classroom:
         answers = [
             cell
             for cell in executed.cells
-            if cell.cell_type == "code" and cell.metadata.get("nbgrader", {}).get("solution")
+            if cell.cell_type == "code"
+            and cell.metadata.get("nbgrader", {}).get("solution")
         ]
         if all(self.released.get(cell.id) == cell.source for cell in answers):
             return "no exercise was answered"

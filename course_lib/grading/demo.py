@@ -52,7 +52,9 @@ def run(unit: Unit, folder: Path, console: Console, progress: Callable) -> None:
 def prepare(folder: Path) -> None:
     """An empty folder for the class; never one that holds something else."""
     if folder.exists() and not (folder / MARKER).is_file():
-        raise DemoError(f"{folder} exists and is not of the demo: name another --folder")
+        raise DemoError(
+            f"{folder} exists and is not of the demo: name another --folder"
+        )
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     (folder / MARKER).touch()

@@ -27,7 +27,9 @@ def graded_path(released: NotebookNode) -> Callable[[NotebookNode], None]:
     escape execution are removed.
     """
     lessons = {
-        (cell.id, cell.source) for cell in released.cells if "nbgrader" not in cell.metadata
+        (cell.id, cell.source)
+        for cell in released.cells
+        if "nbgrader" not in cell.metadata
     }
 
     def keep_graded_path(notebook: NotebookNode) -> None:

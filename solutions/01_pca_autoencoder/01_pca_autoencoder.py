@@ -32,6 +32,7 @@ import numpy as np
 import pytorch_lightning as pl
 import torch
 from torch import nn
+
 from course_lib import checks, metrics, plots, results, training
 from course_lib.datasets import mnist, sea_level
 
@@ -49,7 +50,7 @@ anomaly = ocean.ssh - ocean.ssh.mean("time")
 dates = anomaly.isel(time=[0, len(ocean.time) // 2, -1])
 titles = [str(date)[:10] for date in dates.time.values]
 plots.maps(100 * dates, titles, "sea level anomaly (cm)",
-           alt="Maps of sea level anomaly on three dates: broad rises and falls with small eddies on them.")
+           alt="Sea level anomaly on three dates: broad rises and falls, with small eddies on them.")
 
 # %% [markdown]
 # **What do we observe?** Broad areas rise and fall together, and rounded eddies sit on top of them. Knowing
@@ -69,7 +70,7 @@ n_fit = 9 * len(digits.train) // 10
 train, valid, test = digits.train[:n_fit], digits.train[n_fit:], digits.test
 x_train, x_valid, x_test = (part.flatten(1).numpy() for part in (train, valid, test))
 plots.image_rows({"train": train, "test": test},
-                 alt="Two rows of ten handwritten digits, one from the training and one from the test set.")
+                 alt="Ten handwritten digits of the training set, and ten of the test set.")
 
 # %% [markdown]
 # ## How many numbers does a digit need?
@@ -112,21 +113,20 @@ def fit_pca(x: np.ndarray, n_components: int) -> tuple[np.ndarray, np.ndarray]:
 
 # %% check="fit_pca" points=3
 cloud = checks.random_subspace(n=60, d=8, k=3, seed=1)  # its principal axes are known
-centre, axes = checks.unpack(fit_pca(cloud.x, 3), ["mean", "components"], "result of fit_pca")
-checks.close(centre, cloud.mean, "the mean is taken over the samples", look_at="along which axis is the mean?")
-checks.same_shape(axes, (3, 8), "the components", look_at="one component per row: (n_components, d)")
-checks.orthonormal_rows(axes, "the components are orthonormal rows", look_at="the rows of Vᵀ are; the columns are not")
-checks.close(np.abs(axes @ cloud.components.T), np.eye(3), "each component is a principal axis, in order",
-             tolerance=1e-5, look_at="is the mean taken away first? do the variances decrease?")
+result = checks.unpack(fit_pca(cloud.x, 3), ["mean", "components"], "result of fit_pca")
+checks.close(result[0], cloud.mean, "the mean is taken over the samples", look_at="along which axis?")
+checks.same_shape(result[1], (3, 8), "the components", look_at="one per row: (n_components, d)")
+checks.orthonormal_rows(result[1], "the components are orthonormal rows", look_at="rows of Vᵀ, not columns")
+checks.same_axes(result[1], cloud.components, "each component is a principal axis, in order",
+                 look_at="is the mean taken away first? do the variances decrease?")
+checks.inputs_unchanged(fit_pca, cloud.x, 3)
 checks.passed("fit_pca")
 ### BEGIN HIDDEN TESTS
 for n, d, k in ((12, 40, 4), (200, 5, 1), (30, 6, 6)):
-    hidden = checks.random_subspace(n=n, d=d, k=k, seed=n, offset=10.0)
+    hidden, size = checks.random_subspace(n=n, d=d, k=k, seed=n, offset=10.0), f"{n} samples of {d} features"
     centre, axes = fit_pca(hidden.x, k)
-    checks.close(centre, hidden.mean, f"the mean of {n} samples of {d} features")
-    checks.same_shape(axes, (k, d), f"the components of {n} samples of {d} features")
-    checks.close(np.abs(axes @ hidden.components.T), np.eye(k), f"{k} principal axes of {n} samples in {d} dimensions", tolerance=1e-5)
-checks.inputs_unchanged(lambda x: fit_pca(x, 3), cloud.x)
+    checks.close(centre, hidden.mean, f"the mean of {size}")
+    checks.same_axes(axes, hidden.components, f"{k} principal axes of {size}")
 ### END HIDDEN TESTS
 
 # %% [markdown]
@@ -154,20 +154,20 @@ def reconstruct_pca(x: np.ndarray, mean: np.ndarray, components: np.ndarray) -> 
 
 # %% check="reconstruct_pca" points=2
 toy = checks.random_subspace(n=50, d=6, k=2, seed=0)
-toy_hat = reconstruct_pca(toy.x, toy.mean, toy.components)
+w, toy_hat = toy.components, reconstruct_pca(toy.x, toy.mean, toy.components)
 checks.same_shape(toy_hat, toy.x, "the reconstruction")
-checks.close(reconstruct_pca(toy_hat, toy.mean, toy.components), toy_hat, "projecting twice must change nothing",
+checks.close(reconstruct_pca(toy_hat, toy.mean, w), toy_hat, "projecting twice must change nothing",
              look_at="is the mean removed before the projection and added back after it?")
-checks.close((toy.x - toy_hat) @ toy.components.T, np.zeros((50, 2)), "what is lost is orthogonal to the components",
+checks.close((toy.x - toy_hat) @ w.T, np.zeros((50, 2)), "what is lost is orthogonal to the components",
              look_at="multiply by Wᵀ to project, then by W to come back")
+checks.inputs_unchanged(reconstruct_pca, toy.x, toy.mean, w)
 checks.passed("reconstruct_pca")
 ### BEGIN HIDDEN TESTS
 checks.rank_at_most(toy_hat - toy.mean, 2, "the reconstructions lie in the span of 2 components")
-checks.close(reconstruct_pca(toy.mean[None], toy.mean, toy.components), toy.mean[None], "the mean is its own reconstruction")
+checks.close(reconstruct_pca(toy.mean[None], toy.mean, w), toy.mean[None], "the mean is its own reconstruction")
 wide = checks.random_subspace(n=7, d=30, k=5, seed=3)
-checks.close(reconstruct_pca(wide.mean + 2 * wide.components, wide.mean, wide.components), wide.mean + 2 * wide.components,
-             "a sample in the span of the components comes back as it was")
-checks.inputs_unchanged(reconstruct_pca, toy.x, toy.mean, toy.components)
+inside = wide.mean + 2 * wide.components
+checks.close(reconstruct_pca(inside, wide.mean, wide.components), inside, "a sample in the span comes back")
 ### END HIDDEN TESTS
 
 # %% [markdown]
@@ -199,23 +199,23 @@ def explained_variance(x: np.ndarray, x_hat: np.ndarray) -> float:
     ### END SOLUTION
 
 # %% check="explained_variance" points=2
-sample = checks.random_subspace(n=80, d=5, k=2, seed=2)
-anomalies = sample.x - sample.mean
-checks.close(explained_variance(sample.x, sample.x), 1.0, "a perfect reconstruction explains everything")
-checks.close(explained_variance(sample.x, sample.x - anomalies), 0.0, "the mean of each feature explains nothing",
+toy = checks.random_subspace(n=80, d=5, k=2, seed=2)
+anomalies = toy.x - toy.mean
+checks.close(explained_variance(toy.x, toy.x), 1.0, "a perfect reconstruction explains everything")
+checks.close(explained_variance(toy.x, toy.x - anomalies), 0.0, "the mean of each feature explains nothing",
              look_at="the variance is about one mean per feature, not about one for all")
-checks.close(explained_variance(sample.x, sample.mean + anomalies / 2), 0.75, "half of every anomaly explains three quarters",
+checks.close(explained_variance(toy.x, toy.mean + anomalies / 2), 0.75, "half of each anomaly explains ¾",
              look_at="are the errors squared, and is x the one that gives the variance?")
+checks.inputs_unchanged(explained_variance, toy.x, toy.mean + anomalies / 2)
 checks.passed("explained_variance")
 ### BEGIN HIDDEN TESTS
-kept = sample.mean + anomalies @ sample.components[:1].T @ sample.components[:1]
-total = anomalies.var(axis=0).sum()
-checks.close(explained_variance(sample.x, kept), sample.variances[0] / total, "one component explains its share of the variance",
+x_hat = toy.mean + anomalies @ toy.components[:1].T @ toy.components[:1]
+share = toy.variances[0] / anomalies.var(axis=0).sum()
+checks.close(explained_variance(toy.x, x_hat), share, "one component explains its share of the variance",
              look_at="sum over all features first, divide then")
-checks.close(explained_variance(sample.x, sample.mean - anomalies), -3.0, "worse than the mean is negative")
-checks.close(explained_variance(5 * sample.x + 7, 5 * kept + 7), sample.variances[0] / total, "units and offset do not matter")
-checks.holds(np.ndim(explained_variance(sample.x, kept)) == 0, "the result is one number", seen="an array", expected="a float")
-checks.inputs_unchanged(explained_variance, sample.x, kept)
+checks.close(explained_variance(toy.x, toy.mean - anomalies), -3.0, "worse than the mean is negative")
+checks.close(explained_variance(5 * toy.x + 7, 5 * x_hat + 7), share, "units and offset do not matter")
+checks.close(explained_variance(toy.x, x_hat + 1), share - 5 / anomalies.var(axis=0).sum(), "a bias is an error")
 ### END HIDDEN TESTS
 
 # %% [markdown]
@@ -245,15 +245,16 @@ print(f"            and {ev_pca_global:.1%} of the variance about one mean for a
 # compare two numbers, compare their denominators.**
 
 # %% claim="pca_definitions"
-results.record("PCA, 4 dimensions: variance about one global mean, less that about the mean of each pixel",
-               100 * (ev_pca_global - ev_pca), unit="points", at_least=10, reference="trial on MNIST: 50.5 − 29.3 = 21.2")
+results.record("PCA, 4 dimensions: share about one global mean, less the share about each pixel's mean",
+               100 * (ev_pca_global - ev_pca), unit="points", at_least=15,
+               reference="trial on MNIST: 50.5 − 29.3 = 21.2")
 
 # %%
 sizes = [1, 4, 16, 64]
 rows = {f"k = {k}": reconstruct_pca(x_test, *fit_pca(x_train, k)) for k in sizes}
 images = {label: torch.tensor(row).reshape(-1, 1, 28, 28) for label, row in rows.items()}
 plots.image_rows({"original": test, **images},
-                 alt="Ten test digits and their reconstructions with 1, 4, 16 and 64 principal components, ever sharper.")
+                 alt="Ten test digits; their reconstructions from 1, 4, 16 and 64 components, ever sharper.")
 
 # %% [markdown]
 # **What do we observe?** Four numbers carry slant and roundness, but unlike digits come back as the same ghost,
@@ -271,7 +272,8 @@ plots.image_rows({"original": test, **images},
 # %%
 def flat_set(directions: np.ndarray) -> float:
     """Explained variance of the test digits in the span of the directions (k, 784)."""
-    return explained_variance(x_test, reconstruct_pca(x_test, mean, np.linalg.qr(directions.T)[0].T))
+    orthonormal_rows = np.linalg.qr(directions.T)[0].T
+    return explained_variance(x_test, reconstruct_pca(x_test, mean, orthonormal_rows))
 
 sizes = [1, 2, 4, 8, 16, 32, 64]
 noise = np.random.default_rng(SEED).standard_normal((64, 784))
@@ -279,7 +281,7 @@ flat = {"PCA": [flat_set(fit_pca(x_train, k)[1]) for k in sizes],
         "span of k digits": [flat_set(x_train[:k] - mean) for k in sizes],
         "random directions": [flat_set(noise[:k]) for k in sizes]}
 plots.curves(sizes, flat, xlabel="number of dimensions k", ylabel="explained variance", percent=True,
-             alt="Explained variance against dimensions: PCA highest, the span of digits below, random directions near zero.")
+             alt="Explained variance against k: PCA highest, digits below it, random directions near zero.")
 
 # %% [markdown]
 # **What do we observe?** PCA is on top everywhere, on data that it has not seen. Digits themselves make fair
@@ -355,9 +357,10 @@ class DenseAutoencoder(nn.Module):
         super().__init__()
         self.n_features = n_features
         ### BEGIN SOLUTION
-        activation = nn.Identity if linear else nn.ReLU
-        self.encoder = nn.Sequential(nn.Linear(n_features, n_hidden), activation(), nn.Linear(n_hidden, n_latent))
-        self.decoder = nn.Sequential(nn.Linear(n_latent, n_hidden), activation(), nn.Linear(n_hidden, n_features))
+        first, last = nn.Linear(n_features, n_hidden), nn.Linear(n_hidden, n_features)
+        activation = nn.Identity() if linear else nn.ReLU()
+        self.encoder = nn.Sequential(first, activation, nn.Linear(n_hidden, n_latent))
+        self.decoder = nn.Sequential(nn.Linear(n_latent, n_hidden), activation, last)
         ### END SOLUTION
 
     def encode(self, x: torch.Tensor) -> torch.Tensor:
@@ -377,30 +380,29 @@ class DenseAutoencoder(nn.Module):
 
 # %% check="DenseAutoencoder" points=4
 torch.manual_seed(3)
-net, straight = DenseAutoencoder(30, 3, n_hidden=16), DenseAutoencoder(30, 3, n_hidden=16, linear=True)
+net = DenseAutoencoder(30, 3, n_hidden=16)
+straight = DenseAutoencoder(30, 3, n_hidden=16, linear=True)
 x_toy = 10 * torch.randn(7, 30)
 checks.same_shape(net.encode(x_toy), (7, 3), "the latent code of 7 samples")
-checks.same_shape(net(x_toy.reshape(7, 1, 5, 6)), (7, 1, 5, 6), "the reconstruction of 7 images", look_at="the last line of forward")
-n_expected = (30 * 16 + 16) + (16 * 3 + 3) + (3 * 16 + 16) + (16 * 30 + 30)
-n_seen = sum(p.numel() for p in net.parameters())
-checks.close(n_seen, n_expected, "number of parameters", look_at="four nn.Linear with bias, nothing else with weights")
-middle = straight((x_toy[:1] + x_toy[1:2]) / 2), (straight(x_toy[:1]) + straight(x_toy[1:2])) / 2
-checks.close(*middle, "linear=True: the middle of two inputs goes to the middle of their outputs", tolerance=1e-4)
-checks.holds(not torch.allclose(net(x_toy).mean(0), net(x_toy.mean(0, keepdim=True))[0], atol=1e-3),
-             "linear=False bends", seen="a straight network", expected="a ReLU after each hidden layer")
+checks.same_shape(net(x_toy.reshape(7, 1, 5, 6)), (7, 1, 5, 6), "the reconstruction of 7 images")
+checks.same_shape(net(x_toy[:6].reshape(2, 3, 30)), (2, 3, 30), "the reconstruction of 2 × 3 samples")
+n_weights = 30 * 16 + 16 * 3 + 3 * 16 + 16 * 30 + (16 + 3 + 16 + 30)
+checks.close(sum(p.numel() for p in net.parameters()), n_weights, "number of parameters",
+             look_at="four nn.Linear with bias, nothing else with weights")
+checks.affine(straight, x_toy, "linear=True: the middle of two inputs goes to the middle of their outputs")
+checks.not_affine(net, x_toy, "linear=False bends", look_at="a ReLU after each hidden layer")
 checks.passed("DenseAutoencoder")
 ### BEGIN HIDDEN TESTS
-checks.same_shape(net(x_toy[:6].reshape(2, 3, 30)), (2, 3, 30), "the reconstruction of 2 × 3 samples")
 checks.same_shape(net.decode(torch.randn(4, 3)), (4, 30), "the decoded samples")
 n_default = sum(p.numel() for p in DenseAutoencoder(10, 2).parameters())
-checks.close(n_default, 2 * 10 * 128 + 4 * 128 + 2 * 128 + 10 + 2, "number of parameters with n_hidden = 128")
+checks.close(n_default, 2 * 10 * 128 + 4 * 128 + 2 * 128 + 12, "number of parameters with n_hidden = 128")
 checks.close(net(x_toy), net.decode(net.encode(x_toy)), "forward encodes, then decodes")
-for part, values in (("latent", net.encode(100 * x_toy)), ("output", net.decode(100 * torch.randn(50, 3)))):
-    hint = f"no activation after the {part} layer"
-    checks.holds(values.min() < -2 and values.max() > 2, f"the {part} can take any value",
-                 seen=f"values in [{values.min():.2g}, {values.max():.2g}]", expected="both signs, no bound", look_at=hint)
+checks.not_affine(net.encode, x_toy, "the encoder bends", look_at="a ReLU after its hidden layer")
+checks.not_affine(net.decode, 10 * torch.randn(7, 3), "the decoder bends", look_at="a ReLU after its hidden layer")
+checks.unbounded(net.encode(100 * x_toy), "the latent", look_at="no activation after the latent layer")
+checks.unbounded(net.decode(100 * torch.randn(50, 3)), "the output", look_at="no activation after the last layer")
 checks.gradients_everywhere(net, net(x_toy), "gradients reach every layer")
-checks.holds(net.double()(x_toy.double()).dtype == torch.float64, "the network can be cast to float64", seen="another dtype", expected="float64")
+checks.close(net.double()(x_toy.double()).dtype == torch.float64, True, "the network can be cast to float64")
 ### END HIDDEN TESTS
 
 # %% [markdown]
@@ -418,6 +420,8 @@ checks.holds(net.double()(x_toy.double()).dtype == torch.float64, "the network c
 # %%
 class Reconstruction(pl.LightningModule):
     """Trains a network to give back its input."""
+
+    max_rate = 3e-3  # of learning
 
     def __init__(self, network: nn.Module):
         super().__init__()
@@ -439,7 +443,8 @@ class Reconstruction(pl.LightningModule):
 
     def configure_optimizers(self) -> dict:
         adam = torch.optim.Adam(self.parameters())
-        rate = torch.optim.lr_scheduler.OneCycleLR(adam, max_lr=3e-3, total_steps=self.trainer.max_steps)
+        n_steps = self.trainer.max_steps
+        rate = torch.optim.lr_scheduler.OneCycleLR(adam, self.max_rate, n_steps)
         return {"optimizer": adam, "lr_scheduler": {"scheduler": rate, "interval": "step"}}
 
 # %% [markdown]
@@ -462,8 +467,9 @@ def reconstruct(network: nn.Module, images: torch.Tensor) -> torch.Tensor:
 x_dense = reconstruct(dense, test)
 ev_dense = explained_variance(x_test, x_dense.flatten(1).numpy())
 print(f"PCA(4) {ev_pca:.1%}, dense auto-encoder(4) {ev_dense:.1%} of the variance of the test digits")
-plots.image_rows({"original": test, "PCA(4)": torch.tensor(x_pca).reshape(-1, 1, 28, 28), "dense(4)": x_dense},
-                 alt="Ten test digits, their PCA reconstructions and their sharper auto-encoder reconstructions.")
+pca_images = torch.tensor(x_pca).reshape(-1, 1, 28, 28)
+plots.image_rows({"original": test, "PCA(4)": pca_images, "dense(4)": x_dense},
+                 alt="Ten test digits, blurred by PCA, and drawn with sharper strokes by the auto-encoder.")
 
 # %% [markdown]
 # **What do we observe?** The loss drops below the line of PCA within the first epochs and stays there. With the same four
@@ -521,7 +527,7 @@ def alignment(network: nn.Module) -> np.ndarray:
     return np.abs(directions @ components.T) / np.linalg.norm(directions, axis=1, keepdims=True)
 
 plots.matrices({"linear auto-encoder": alignment(linear)}, "|cosine|",
-               alt="Matrix of cosines between latent axes and EOFs, with several large entries off the diagonal.")
+               alt="Cosines between latent axes and EOFs, with several large entries off the diagonal.")
 
 # %% [markdown]
 # **What do we observe?** The same variance, the same subspace to a few degrees, but other axes: each mixes several
@@ -557,23 +563,23 @@ def orthonormality_penalty(weight: torch.Tensor) -> torch.Tensor:
     ### END SOLUTION
 
 # %% check="orthonormality_penalty" points=2
-frame = torch.tensor(checks.random_subspace(n=20, d=9, k=3, seed=5).components)  # orthonormal rows, float64
-checks.close(orthonormality_penalty(frame), 0.0, "orthonormal rows cost nothing", look_at="W Wᵀ is (k, k); Wᵀ W is (d, d)")
+frame = torch.tensor(checks.random_subspace(n=20, d=9, k=3, seed=5).components)  # orthonormal rows
+checks.close(orthonormality_penalty(frame), 0.0, "orthonormal rows cost nothing", look_at="W Wᵀ is (k, k)")
 checks.close(orthonormality_penalty(2 * frame), 27.0, "three orthogonal rows of length 2 cost 3 · (4 − 1)²",
              look_at="a sum of squares: no mean, no square root")
+checks.inputs_unchanged(orthonormality_penalty, 3 * frame)
 checks.passed("orthonormality_penalty")
 ### BEGIN HIDDEN TESTS
-checks.close(orthonormality_penalty(frame[[0, 0]]), 2.0, "the same row twice costs 2", look_at="the entries off the diagonal count too")
+checks.close(orthonormality_penalty(frame[[0, 0]]), 2.0, "the same row twice costs 2",
+             look_at="the entries off the diagonal count too")
 checks.close(orthonormality_penalty(frame[:1] / 2), 0.5625, "one row of length ½ costs (¼ − 1)²")
 weight = torch.randn(4, 9, dtype=torch.float64, requires_grad=True)
 cost = orthonormality_penalty(weight)
 checks.same_shape(cost, (), "the penalty")
-checks.holds(cost.requires_grad and cost.dtype == weight.dtype, "gradients flow and the precision is kept",
-             seen=f"{cost.dtype}, requires_grad={cost.requires_grad}", expected="torch.float64, requires_grad=True")
+checks.holds(cost.requires_grad, "a gradient flows", seen="a number without a graph", expected="a tensor with one")
 cost.backward()
-expected_gradient = 4 * (weight @ weight.T - torch.eye(4, dtype=torch.float64)) @ weight
-checks.close(weight.grad, expected_gradient, "the gradient is 4 (WWᵀ − I) W")
-checks.inputs_unchanged(orthonormality_penalty, frame)
+slope = 4 * (weight @ weight.T - torch.eye(4, dtype=torch.float64)) @ weight
+checks.close(weight.grad, slope, "the gradient is 4 (WWᵀ − I) W")
 ### END HIDDEN TESTS
 
 # %% [markdown]
@@ -592,6 +598,8 @@ checks.inputs_unchanged(orthonormality_penalty, frame)
 class Constrained(Reconstruction):
     """Orthonormal axes; the error is averaged over the given numbers of latents."""
 
+    max_rate = 1e-2  # the axes are long in turning
+
     def __init__(self, network: nn.Module, n_kept: tuple[int, ...]):
         super().__init__(network)
         self.n_kept = n_kept
@@ -606,13 +614,13 @@ class Constrained(Reconstruction):
 def train_constrained(n_kept: tuple[int, ...]) -> nn.Module:
     torch.manual_seed(SEED)
     network = DenseAutoencoder(784, 4, linear=True)
-    training.fit(Constrained(network, n_kept), train, valid, steps=1500, seed=SEED)
+    training.fit(Constrained(network, n_kept), train, valid, steps=1000, seed=SEED)
     return network
 
 orthonormal, ordered = train_constrained(n_kept=(4,)), train_constrained(n_kept=(1, 2, 3, 4))
 plots.matrices({"free": alignment(linear), "orthonormal": alignment(orthonormal),
                 "orthonormal and ordered": alignment(ordered)}, "|cosine|",
-               alt="Cosines between latent axes and EOFs: mixed when free or orthonormal, the identity when ordered too.")
+               alt="Cosines of latent axes and EOFs: mixed, but the identity when orthonormal and ordered.")
 
 # %% [markdown]
 # **What do we observe?** Orthonormality alone gives a rotated frame in the right plane. With the order, each axis is one
@@ -620,7 +628,7 @@ plots.matrices({"free": alignment(linear), "orthonormal": alignment(orthonormal)
 # constraint?* is therefore two: **orthonormal axes, and an order** (or, the same thing said of the scores: uncorrelated).
 
 # %% claim="constraints_find_eofs"
-results.record("linear auto-encoder, orthonormal and ordered: smallest |cosine| with the EOF of the same number",
+results.record("linear auto-encoder, orthonormal and ordered: smallest |cosine| of an axis with its EOF",
                np.diag(alignment(ordered)).min(), at_least=0.9)
 
 # %% [markdown]
@@ -634,8 +642,9 @@ results.record("linear auto-encoder, orthonormal and ordered: smallest |cosine| 
 with torch.no_grad():
     z_dense = dense.encode(test).numpy()
 z_pca = (x_test - mean) @ components.T
-plots.latent_map({"PCA scores": z_pca, "dense auto-encoder": z_dense}, digits.test_labels.numpy(), shown=(0, 1, 4, 9),
-                 alt="Scatter of two latent coordinates for four digits: 0 and 1 apart, 4 and 9 on top of each other.")
+panels = {"PCA scores": z_pca, "dense auto-encoder": z_dense}
+plots.latent_map(panels, digits.test_labels.numpy(), shown=(0, 1, 4, 9),
+                 alt="Two latent coordinates of four digits: 0 and 1 lie apart, 4 and 9 overlap.")
 
 # %% [markdown]
 # **What do we observe?** Zeros and ones part in both maps; 4 and 9, which differ by one short stroke, share their place.
@@ -649,7 +658,7 @@ with torch.no_grad():
     walk = dense.decode((1 - line) * start + line * end).reshape(-1, 1, 28, 28)
 pixels = (1 - line[..., None, None]) * test[:1] + line[..., None, None] * test[1:2]
 plots.image_rows({"average of images": pixels, "decoded latents": walk},
-                 alt="From one digit to another in ten steps: images fade into each other, decoded latents change shape.")
+                 alt="From one digit to another in ten steps: averages fade, decoded latents change shape.")
 
 # %% [markdown]
 # **What do we observe?** Averaging images fades one digit out and the other in. Walking in the latent space *deforms* one
@@ -666,25 +675,29 @@ plots.image_rows({"average of images": pixels, "decoded latents": walk},
 
 # %%
 cases = {"as trained": test, "turned by 90°": test.rot90(1, (2, 3)), "inverted": 1 - test}
+scores = {}
 for name, images in cases.items():
     flat_images = images.flatten(1).numpy()
     by_pca = explained_variance(flat_images, reconstruct_pca(flat_images, mean, components))
     by_dense = explained_variance(flat_images, reconstruct(dense, images).flatten(1).numpy())
+    scores[name] = by_pca, by_dense
     print(f"{name:<14} PCA {by_pca:8.1%}   dense auto-encoder {by_dense:8.1%}")
 
 # %%
-plots.image_rows({"turned": cases["turned by 90°"], "dense(4), turned": reconstruct(dense, cases["turned by 90°"]),
-                  "inverted": cases["inverted"], "dense(4), inverted": reconstruct(dense, cases["inverted"])},
-                 alt="Turned and inverted digits and their reconstructions, which resemble other, upright digits.")
+turned, inverted = cases["turned by 90°"], cases["inverted"]
+plots.image_rows({"turned": turned, "dense(4)": reconstruct(dense, turned),
+                  "inverted": inverted, "dense(4) ": reconstruct(dense, inverted)},
+                 alt="Turned and inverted digits; their reconstructions resemble other, upright digits.")
 
-# %% claim="fails_when_inverted"
-results.record("dense auto-encoder on inverted digits", by_dense, unit="explained variance", at_most=0.0,
-               reference="below the mean image, which is 0")
+# %% claim="fails_when_turned"
+by_pca, by_dense = scores["turned by 90°"]
+results.record("dense auto-encoder over PCA on digits turned by 90°, 4 dimensions",
+               100 * (by_dense - by_pca), unit="points of variance", at_most=7)
 
 # %% [markdown]
-# **What do we observe?** Turned digits are read as other digits that stand upright: 20 points of advantage are gone, and the
-# auto-encoder falls below PCA, which falls below the mean image. Inverted digits break both. A network interpolates
-# among what it was shown; beyond that its curved set is no better than a flat one, and often worse.
+# **What do we observe?** Turned digits are read as other digits that stand upright: the advantage over PCA is gone, and both
+# do worse than the mean image. Inverted digits break both. A network interpolates among what it was shown;
+# beyond that its curved set is no better than a flat one, and sometimes far worse.
 
 # %% [markdown]
 # The ocean does this to us too: another basin, another season, another instrument. Before you trust a compression,
@@ -694,9 +707,9 @@ results.record("dense auto-encoder on inverted digits", by_dense, unit="explaine
 # %% [markdown]
 # ## Question (graded by hand)
 #
-# A colleague compresses 20 years of weekly sea level maps of the Gulf Stream with a dense auto-encoder, 10 latents,
-# trained and tested on maps drawn at random from the whole series. "It explains 93 % of the variance, and 10 EOFs only
-# 71 %. Latent 3 is the meandering of the jet." In at most 150 words: name three things that you would ask or
+# A colleague compresses 20 years of weekly sea level maps of the Gulf Stream with a dense auto-encoder of 10 latents;
+# training and test maps are drawn at random from the series. "It explains 93 % of the variance, and 10 EOFs only
+# 71 %. Latent 3 is the meandering of the jet." In at most 150 words: name three things to ask or
 # test before you believe it, and say what each could reveal.
 
 # %% [markdown] question="review" points=4

@@ -1,0 +1,67 @@
+"""The simulated ocean obeys its equations; the real one opens as the simulated."""
+
+import numpy as np
+import pytest
+
+from course_lib.datasets import sea_level
+
+
+def test_simulation_is_cf_and_reproducible():
+    ocean, again = sea_level.simulate(8), sea_level.simulate(8)
+    assert ocean.ssh.dims == ("time", "latitude", "longitude")
+    assert ocean.ssh.attrs["units"] == "m"
+    assert ocean.latitude.attrs["units"] == "degrees_north"
+    assert ocean.equals(again)
+    assert not ocean.equals(sea_level.simulate(8, seed=1))
+    assert 0.03 < float(ocean.ssh.std()) < 0.15
+
+
+def test_waves_obey_the_dispersion_relation():
+    """A wave alone repeats after its period and moves west at its phase speed."""
+    k = 2 * np.pi / 1000e3
+    speed = sea_level.BETA / (k**2 + sea_level.DEFORMATION_RADIUS**-2)
+    x = np.linspace(0, 3000e3, 301)[None, None, :]
+    y = np.zeros((1, 1, 1))
+    t = np.array([0.0, 10e3 / speed])[:, None, None]  # one grid step of 10 km
+    only_first = sea_level.rossby_waves(t, y, x) - others(t, y, x)
+    np.testing.assert_allclose(only_first[1, 0, :-1], only_first[0, 0, 1:], atol=1e-6)
+    assert 0.01 < speed < 0.05  # m/s, as altimetry sees them at 30°N
+
+
+def others(t, y, x):
+    """The second and third wave, from the dispersion relation written again."""
+    field = 0.0
+    for a, lx, ly, phase in ((0.035, 620e3, 2200e3, 1.0), (0.02, 450e3, -1500e3, 2.0)):
+        k, ell = 2 * np.pi / lx, 2 * np.pi / ly
+        inverse = k**2 + ell**2 + sea_level.DEFORMATION_RADIUS**-2
+        field = field + a * np.cos(
+            k * x + ell * y + sea_level.BETA * k / inverse * t + phase
+        )
+    return field
+
+
+def test_a_travelling_wave_needs_two_eofs():
+    ssh = sea_level.simulate(seed=0).ssh
+    anomaly = (ssh - ssh.mean("time")).values.reshape(len(ssh), -1)
+    share = np.linalg.svd(anomaly, compute_uv=False) ** 2
+    share /= share.sum()
+    assert share[:4].sum() > 0.6
+
+
+@pytest.mark.usefixtures("no_course_data")
+def test_without_real_data_the_simulation_is_opened(capsys):
+    ocean = sea_level.load()
+    assert ocean.ssh.shape == (104, 41, 61)
+    assert "Simulated ocean" in capsys.readouterr().out
+    with pytest.raises(FileNotFoundError, match=sea_level.MEDITERRANEAN):
+        sea_level.load("mediterranean")
+    with pytest.raises(ValueError, match="seen 'pacific'"):
+        sea_level.load("pacific")
+
+
+@pytest.mark.usefixtures("course_data")
+def test_the_mediterranean():
+    ocean = sea_level.load("mediterranean")
+    assert ocean.ssh.shape == (91, 64, 172)
+    assert 0.02 < float(ocean.ssh.std("time").mean()) < 0.05  # 3 cm
+    assert bool(ocean.ssh.isnull().any())  # land
