@@ -1,5 +1,6 @@
 """nbgrader's settings: `nbgrader …`, formgrader and `course …` all read them."""
 
+from course_lib.build import QUIET_KERNEL
 from course_lib.grading.hooks import stderr_is_no_failure
 from course_lib.source import STUB
 
@@ -15,6 +16,7 @@ c.ClearSolutions.code_stub = {"python": STUB}
 c.ClearSolutions.text_stub = "*Write your answer here, in place of this line.*"
 
 c.Execute.timeout = 120  # seconds a cell; the longest training takes about 10
+c.Execute.extra_arguments = QUIET_KERNEL
 # A warning or a log line is not a wrong answer; nbgrader would give it 0 points.
 c.Execute.on_notebook_complete = stderr_is_no_failure
 

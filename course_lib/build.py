@@ -22,6 +22,7 @@ from course_lib import source
 
 CELL_TIMEOUT = 300  # seconds
 LARGEST_SOLUTION = 600_000  # bytes
+QUIET_KERNEL = ["--IPKernelApp.log_level=ERROR"]  # it would warn about its transport
 METADATA = {
     "kernelspec": {
         "display_name": "Python 3 (ipykernel)",
@@ -180,6 +181,7 @@ def execute(unit: Unit, notebook: NotebookNode, cells: list[source.Cell]) -> Non
             timeout=CELL_TIMEOUT,
             kernel_name="python3",
             resources={"metadata": {"path": folder}},
+            extra_arguments=QUIET_KERNEL,
             record_timing=False,
             coalesce_streams=True,
             on_cell_error=lambda cell, **_: failed.update(cell=cell),

@@ -24,7 +24,7 @@ Units = Annotated[
 
 def stop(message: str) -> None:
     """Print an error and end with exit code 1."""
-    errors.print(message, markup=False, style="red")
+    errors.print(message, markup=False, style="red", soft_wrap=True)
     raise typer.Exit(1)
 
 

@@ -14,6 +14,7 @@ import torch
 import xarray as xr
 from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
+from PIL import Image
 
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 MARKERS = ("o", "s", "^", "D", "v", "P", "X")
@@ -28,11 +29,17 @@ class Picture(Figure):
         self.alt = alt
 
     def _repr_mimebundle_(self, include=None, exclude=None):
-        buffer = io.BytesIO()
-        self.savefig(buffer, format="png", dpi=DPI)
-        png = base64.b64encode(buffer.getvalue()).decode()
+        png = base64.b64encode(self.png()).decode()
         data = {"image/png": png, "text/plain": f"[figure] {self.alt}"}
         return data, {"image/png": {"alt": self.alt}}
+
+    def png(self) -> bytes:
+        """The figure in 64 colours of its own: half the size, no visible difference."""
+        drawn, packed = io.BytesIO(), io.BytesIO()
+        self.savefig(drawn, format="png", dpi=DPI)
+        image = Image.open(drawn).convert("RGB").quantize(64, dither=Image.Dither.NONE)
+        image.save(packed, format="png", optimize=True)
+        return packed.getvalue()
 
 
 def image_rows(rows: Mapping[str, torch.Tensor], alt: str, n: int = 10) -> Picture:
