@@ -17,8 +17,9 @@ c.ClearSolutions.text_stub = "*Write your answer here, in place of this line.*"
 
 c.Execute.timeout = 120  # seconds a cell; the longest training takes about 10
 c.Execute.extra_arguments = QUIET_KERNEL
+c.Execute.shutdown_kernel = "immediate"  # a second saved a submission
 # A warning or a log line is not a wrong answer; nbgrader would give it 0 points.
-c.Execute.on_notebook_complete = stderr_is_no_failure
+c.Execute.on_cell_complete = stderr_is_no_failure
 
 # Feedback shows why a hidden test failed, but not the test.
 c.GenerateFeedback.preprocessors = [

@@ -141,26 +141,35 @@ def grade_bank(
 ) -> list[Outcome]:
     """Grade every answer and the untouched notebook, side by side, in bank order."""
     everything = [*bank, Answer("", False, STUB, "")]
-    workers = workers or os.cpu_count() or 1
-    with ProcessPoolExecutor(workers) as pool:
-        jobs = {pool.submit(grade_answer, unit, a): a for a in everything}
-        found = {}
-        for job in as_completed(jobs):
-            found[jobs[job]] = job.result()
-            advance()
-    return [found[answer] for answer in everything]
+    with tempfile.TemporaryDirectory() as folder:
+        pool = ProcessPoolExecutor(
+            workers or os.cpu_count() or 1,
+            initializer=open_classroom,
+            initargs=(Path(folder), unit),
+        )
+        with pool:
+            jobs = [
+                pool.submit(grade_answer, unit, answer, f"student-{number}")
+                for number, answer in enumerate(everything)
+            ]
+            for _ in as_completed(jobs):
+                advance()
+    return [job.result() for job in jobs]
 
 
-def grade_answer(unit: Unit, answer: Answer) -> Outcome:
-    """Grade one answer in a class of its own, the other exercises answered rightly."""
+def open_classroom(folder: Path, unit: Unit) -> None:
+    """Give this process a class of its own."""
     from course_lib.grading.classroom import Classroom
 
-    with tempfile.TemporaryDirectory() as folder:
-        classroom = Classroom(Path(folder), unit)
-        others = reference(unit) if answer.exercise else {}
-        notebook = filled(unit, others | {answer.exercise: answer.code})
-        classroom.submit("student", notebook)
-        mark = classroom.grade("student")
+    global classroom
+    classroom = Classroom(folder / str(os.getpid()), unit)
+
+
+def grade_answer(unit: Unit, answer: Answer, student: str) -> Outcome:
+    """Grade an answer in this process's class; other exercises are answered well."""
+    others = reference(unit) if answer.exercise else {}
+    classroom.submit(student, filled(unit, others | {answer.exercise: answer.code}))
+    mark = classroom.grade(student)
     own = [g for g in mark.grades if answer.exercise in ("", g.name) and not g.by_hand]
     score, max_score = sum(g.score for g in own), sum(g.max_score for g in own)
     lost = (mark.max_score - mark.score) - (max_score - score)
@@ -190,7 +199,7 @@ def tally(outcomes: list[Outcome], *, right: bool) -> str:
 
 
 def listing(outcomes: list[Outcome]) -> Table:
-    """One line for each answer, with the first line of what its author would read."""
+    """One line for each answer, with what its author would read."""
     result = Table("exercise", "answer", "points", "as it should", "message")
     for outcome in outcomes:
         result.add_row(
@@ -198,6 +207,6 @@ def listing(outcomes: list[Outcome]) -> Table:
             ("right: " if outcome.answer.right else "wrong: ") + outcome.answer.name,
             f"{outcome.score:g}/{outcome.max_score:g}",
             "yes" if outcome.as_it_should else "NO",
-            outcome.message.split("\n")[0],
+            outcome.message,
         )
     return result

@@ -7,7 +7,11 @@ classroom.feedback("ada")                 -> an HTML file
 """
 
 import json
+import logging
+import os
 import shutil
+import sys
+import warnings
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -17,6 +21,7 @@ from nbgrader.api import Gradebook
 from nbgrader.converters import Autograde, GenerateAssignment, GenerateFeedback
 from nbgrader.converters.base import NbGraderException
 from nbgrader.coursedir import CourseDirectory
+from sqlalchemy.exc import SAWarning
 from traitlets.config import Config
 
 from course_lib.build import Unit, nbgrader_config
@@ -60,6 +65,16 @@ class Mark:
         return sum(grade.max_score for grade in self.grades if not grade.by_hand)
 
 
+class LastError(logging.Handler):
+    """Keeps the last line of the last traceback that was logged."""
+
+    text = "nbgrader gave no reason"
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if "Traceback" in record.getMessage():
+            self.text = record.getMessage().strip().splitlines()[-1]
+
+
 class Classroom:
     """A class that works on one unit, in a folder of its own."""
 
@@ -68,6 +83,7 @@ class Classroom:
 
         cell_timeout: seconds that one cell of a submission may take.
         """
+        put_scripts_on_path()
         self.folder, self.unit = folder, unit
         self.config = nbgrader_config(unit.root)
         self.config.CourseDirectory.root = str(folder)
@@ -82,12 +98,24 @@ class Classroom:
         self.run(GenerateAssignment, force=True)
 
     def run(self, converter: type, student: str = "*", *, force: bool) -> None:
-        """Run one of nbgrader's converters for one student."""
+        """Run one of nbgrader's converters for one student.
+
+        Raises NbGraderException with the error that nbgrader only logs.
+        """
         config = Config(self.config)
         config.CourseDirectory.assignment_id = self.unit.name
         config.CourseDirectory.student_id = student
-        course = CourseDirectory(config=config)
-        converter(coursedir=course, config=config, force=force).start()
+        converter = converter(
+            coursedir=CourseDirectory(config=config), config=config, force=force
+        )
+        converter.log = logging.Logger("nbgrader")
+        converter.log.addHandler(log := LastError())
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", SAWarning)  # nbgrader's own affair
+                converter.start()
+        except NbGraderException:
+            raise NbGraderException(log.text) from None
 
     def path(self, step: str, student: str, suffix: str = ".ipynb") -> Path:
         """Where nbgrader keeps a student's notebook at a step (submitted, …)."""
@@ -158,12 +186,19 @@ class Classroom:
         if not lost:
             return f"all {len(answers)} exercises are right"
         more = f" (and {len(lost) - 1} more)" if len(lost) > 1 else ""
-        return f"{lost[0].name}: {lost[0].message.splitlines()[0]}{more}"
+        return f"{lost[0].name}: {lost[0].message}{more}"
 
     def feedback(self, student: str) -> Path:
         """Write nbgrader's feedback page of a graded submission."""
         self.run(GenerateFeedback, student, force=True)
         return self.path("feedback", student, ".html")
+
+
+def put_scripts_on_path() -> None:
+    """nbgrader starts alembic by its name, also where the environment is not active."""
+    scripts = str(Path(sys.executable).parent)
+    if scripts not in os.environ["PATH"].split(os.pathsep):
+        os.environ["PATH"] = scripts + os.pathsep + os.environ["PATH"]
 
 
 def read_notebook(path: Path) -> NotebookNode:
@@ -188,12 +223,14 @@ def graded_cells(notebook: NotebookNode) -> list[NotebookNode]:
 
 
 def failure(cell: NotebookNode, timeout: int) -> str:
-    """The message of a check that failed; empty where it passed."""
+    """Why a check failed, in one line; empty where it passed."""
     failed = [o for o in cell.get("outputs", []) if o.output_type == "error"]
     if not failed:
         return ""
-    if failed[0].ename == TIMED_OUT:
+    names = [output.ename for output in failed]
+    if TIMED_OUT in names:
         return f"timed out after {timeout} s; look for a loop that never ends"
-    if failed[0].ename == "CheckFailed":
-        return failed[0].evalue
-    return f"{failed[0].ename}: {failed[0].evalue}"
+    if names[0] == "NotImplementedError":
+        return "not answered"
+    text = "; ".join(" ".join(line.split()) for line in failed[0].evalue.splitlines())
+    return text if names[0] == "CheckFailed" else f"{names[0]}: {text}"

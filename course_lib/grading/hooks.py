@@ -7,16 +7,15 @@ from nbformat import NotebookNode
 SKIP = "skip-execution"  # nbclient does not run a cell with this tag
 
 
-def stderr_is_no_failure(notebook: NotebookNode) -> None:
-    """Rename stderr to stdout in the outputs, once a notebook has run.
+def stderr_is_no_failure(cell: NotebookNode, cell_index: int) -> None:
+    """Rename stderr to stdout in the outputs of a cell that has run.
 
     nbgrader gives 0 points to a test cell with any text on stderr, where warnings and
     log lines go. An error is an output of another kind and stays one.
     """
-    for cell in notebook.cells:
-        for output in cell.get("outputs", []):
-            if output.output_type == "stream":
-                output.name = "stdout"
+    for output in cell.get("outputs", []):
+        if output.output_type == "stream":
+            output.name = "stdout"
 
 
 def graded_path(released: NotebookNode) -> Callable[[NotebookNode], None]:

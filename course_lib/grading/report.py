@@ -75,6 +75,6 @@ def by_exercise(marks: list[Mark]):
     grades = [grade for mark in marks for grade in mark.grades if not grade.by_hand]
     for name in dict.fromkeys(grade.name for grade in grades):
         own = [grade for grade in grades if grade.name == name]
-        messages = Counter(g.message.split("\n")[0] for g in own if g.message)
+        messages = Counter(g.message for g in own if g.message)
         frequent = messages.most_common(1)[0][0] if messages else ""
         yield name, sum(g.score == g.max_score for g in own), len(own), frequent

@@ -163,6 +163,8 @@ checks.close((toy.x - toy_hat) @ w.T, np.zeros((50, 2)), "what is lost is orthog
 checks.inputs_unchanged(reconstruct_pca, toy.x, toy.mean, w)
 checks.passed("reconstruct_pca")
 ### BEGIN HIDDEN TESTS
+checks.close(reconstruct_pca(toy.x[:9], toy.mean, w), toy_hat[:9], "a sample does not depend on its batch",
+             look_at="use the mean that is given, not that of the batch")
 checks.rank_at_most(toy_hat - toy.mean, 2, "the reconstructions lie in the span of 2 components")
 checks.close(reconstruct_pca(toy.mean[None], toy.mean, w), toy.mean[None], "the mean is its own reconstruction")
 wide = checks.random_subspace(n=7, d=30, k=5, seed=3)

@@ -1,3 +1,4 @@
+# %% [markdown]
 # The bank of unit 01: right answers written in other ways than the reference, and
 # mistakes that students make. `course answers 01 -v` grades it through nbgrader.
 
