@@ -92,7 +92,8 @@ def solution_notebook(cells: list[source.Cell]) -> NotebookNode:
     notebook = nbformat.v4.new_notebook(metadata=METADATA)
     seen: Counter[str] = Counter()
     for cell in cells:
-        make = nbformat.v4.new_markdown_cell if cell.markdown else code_cell
+        v4 = nbformat.v4
+        make = v4.new_markdown_cell if cell.markdown else v4.new_code_cell
         node = make(cell.source)
         node.metadata = nbformat.from_dict(nbgrader_metadata(cell))
         node.id = cell_id(cell)
@@ -103,34 +104,26 @@ def solution_notebook(cells: list[source.Cell]) -> NotebookNode:
     return notebook
 
 
-def code_cell(text: str) -> NotebookNode:
-    """A code cell that has not run."""
-    return nbformat.v4.new_code_cell(text)
-
-
 def cell_id(cell: source.Cell) -> str:
     """The grade id of a graded cell, else a digest of its text."""
-    metadata = nbgrader_metadata(cell)
-    if metadata:
-        return metadata["nbgrader"]["grade_id"]
-    return hashlib.sha256(cell.source.encode()).hexdigest()[:12]
+    return cell.grade_id or hashlib.sha256(cell.source.encode()).hexdigest()[:12]
 
 
 def nbgrader_metadata(cell: source.Cell) -> dict:
     """nbgrader's schema 3 for a tagged cell; empty for a lesson cell."""
-    flags = {  # role: (grade_id, grade, solution, locked)
-        "setup": ("setup", False, False, True),
-        "exercise": (cell.name, False, True, False),
-        "check": (f"check_{cell.name}", True, False, True),
-        "question": (cell.name, True, True, False),
+    flags = {  # role: (grade, solution, locked)
+        "setup": (False, False, True),
+        "exercise": (False, True, False),
+        "check": (True, False, True),
+        "question": (True, True, False),
     }
     if cell.role not in flags:
         return {}
-    grade_id, grade, solution, locked = flags[cell.role]
+    grade, solution, locked = flags[cell.role]
     metadata = {
         "schema_version": 3,
         "cell_type": "markdown" if cell.markdown else "code",
-        "grade_id": grade_id,
+        "grade_id": cell.grade_id,
         "grade": grade,
         "solution": solution,
         "locked": locked,

@@ -20,6 +20,7 @@ from pathlib import Path
 import jupytext
 
 ROLES = ("exercise", "check", "question", "claim")
+GRADED = ("exercise", "check", "question")
 TAGS = (*ROLES, "points")
 SETUP_LINES = 8
 HEADER = re.compile(r"# %%(?P<markdown> \[markdown\])?(?P<tags>.*)")
@@ -73,6 +74,12 @@ class Cell:
     def name(self) -> str:
         """The name given with the role; empty for setup and lesson."""
         return self.tags.get(self.role, "")
+
+    @property
+    def grade_id(self) -> str:
+        """What nbgrader calls the cell; empty where it does not care."""
+        ids = {"setup": "setup", "check": f"check_{self.name}"}
+        return ids.get(self.role, self.name if self.role in GRADED else "")
 
     @property
     def points(self) -> int:
@@ -162,32 +169,40 @@ def find_problems(cells: list[Cell]) -> Iterator[Problem]:
 
 
 def structure_problems(cells: list[Cell]) -> Iterator[Problem]:
-    """Cells that miss their partner, come twice or are of the wrong kind."""
-    first: dict[tuple[str, str], int] = {}
-    for cell in (cell for cell in cells if cell.tags):
-        key = (cell.role, cell.name)
-        if key in first:
-            what = f'{cell.role} "{cell.name}" stands on line {first[key]} already'
-            yield Problem(cell.line, what, "give one of them another name")
-        elif cell.role == "check" and ("exercise", cell.name) not in first:
-            mend = f'put # %% exercise="{cell.name}" before it, or correct the name'
-            yield Problem(cell.line, f'check "{cell.name}" has no exercise', mend)
-        if cell.markdown != (cell.role == "question"):
+    """Cells that miss their partner, share an id or are of the wrong kind."""
+    yield from id_problems(cells)
+    lines = {(cell.role, cell.name): cell.line for cell in reversed(cells)}
+    for (role, name), line in lines.items():
+        if role == "exercise" and ("check", name) not in lines:
+            mend = f'add # %% check="{name}" points=… after it'
+            yield Problem(line, f'exercise "{name}" has no check', mend)
+        if role == "check" and lines.get(("exercise", name), line) >= line:
+            mend = f'put # %% exercise="{name}" before it, or correct the name'
+            yield Problem(line, f'check "{name}" has no exercise', mend)
+    for cell in cells:
+        if cell.tags and cell.markdown != (cell.role == "question"):
             kind = "markdown" if cell.role == "question" else "code"
-            mend = f"make it a {kind} cell"
-            yield Problem(cell.line, f"{cell.role} on a cell of another kind", mend)
+            what = f"{cell.role} on a cell of another kind"
+            yield Problem(cell.line, what, f"make it a {kind} cell")
         if cell.role == "claim" and "results.record(" not in cell.source:
             mend = "compute the number and pass it to results.record(…, at_least=…)"
             yield Problem(cell.line, f'claim "{cell.name}" records nothing', mend)
-        first.setdefault(key, cell.line)
-    for (role, name), line in first.items():
-        if role == "exercise" and ("check", name) not in first:
-            mend = f'add # %% check="{name}" points=… after it'
-            yield Problem(line, f'exercise "{name}" has no check', mend)
-    for cell in cells:
         if cell.setup and (cell.tags or len(cell.source.split("\n")) > SETUP_LINES + 2):
             mend = f"begin with an untagged code cell of at most {SETUP_LINES} lines"
             yield Problem(cell.line, "the first code cell is no setup cell", mend)
+
+
+def id_problems(cells: list[Cell]) -> Iterator[Problem]:
+    """Two cells that nbgrader would give one id, or two claims of one name."""
+    taken: dict[str, Cell] = {}
+    for cell in cells:
+        grade_id = cell.grade_id or (cell.name and f"claim {cell.name}")
+        if grade_id in taken:
+            other = taken[grade_id]
+            what = f'"{cell.name}" is taken by the {other.role} on line {other.line}'
+            yield Problem(cell.line, what, "give one of them another name")
+        elif grade_id:
+            taken[grade_id] = cell
 
 
 def marker_problems(cell: Cell) -> Iterator[Problem]:

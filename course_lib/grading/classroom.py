@@ -42,6 +42,7 @@ class Grade:
     score: float
     max_score: float
     by_hand: bool = False
+    waiting: bool = False  # for a human
     message: str = ""
 
 
@@ -158,6 +159,7 @@ class Classroom:
                         grade.score or 0.0,
                         grade.max_score,
                         by_hand=grade.cell_type == "markdown",
+                        waiting=bool(grade.needs_manual_grade),
                         message=failure(cells[grade.name], self.timeout),
                     )
                     for grade in submission.grades

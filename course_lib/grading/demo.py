@@ -46,6 +46,7 @@ def run(unit: Unit, folder: Path, console: Console, progress: Callable) -> None:
                 classroom.feedback(mark.student)
             bar.advance(task)
     console.print(table(unit, marks))
+    console.print(f"Marks:  {report.write_csv(classroom, marks)}", soft_wrap=True)
     console.print(f"Report: {report.write(classroom, marks)}", soft_wrap=True)
 
 
@@ -66,9 +67,11 @@ def example_class(unit: Unit) -> dict[str, nbformat.NotebookNode | str]:
     first, *others = right
     wrong = {a.exercise: a.code for a in answers.read_bank(unit) if not a.right}
     endless = right[first].replace("### BEGIN SOLUTION", "while True:\n        pass")
-    whole = nbformat.writes(answers.filled(unit, right))
+    perfect = answers.filled(unit, right)
+    write_something(perfect)
+    whole = nbformat.writes(perfect)
     return {
-        "ada": answers.filled(unit, right),
+        "ada": perfect,
         "ben": answers.filled(unit, {first: right[first], others[0]: right[others[0]]}),
         "chloe": answers.filled(unit, {}),
         "dmitri": answers.filled(unit, right | wrong),
@@ -77,12 +80,18 @@ def example_class(unit: Unit) -> dict[str, nbformat.NotebookNode | str]:
     }
 
 
+def write_something(notebook: nbformat.NotebookNode) -> None:
+    """Answer the questions in free text."""
+    for cell in notebook.cells:
+        if cell.cell_type == "markdown" and "nbgrader" in cell.metadata:
+            cell.source = "Neighbouring weeks are alike: I would split by years."
+
+
 def table(unit: Unit, marks: list[Mark]) -> Table:
     """The table of marks: one line a student, which says why."""
-    by_hand = max((sum(g.by_hand for g in mark.grades) for mark in marks), default=0)
-    result = Table("student", "mark", "status", "why", title=unit.name)
-    if by_hand:
-        result.caption = f"{by_hand} question waits to be graded by hand"
+    waiting = sum(grade.waiting for mark in marks for grade in mark.grades)
+    caption = f"{waiting} answers wait to be graded by hand"
+    result = Table("student", "mark", "status", "why", title=unit.name, caption=caption)
     for mark in marks:
         points = f"{mark.score:g}/{mark.max_score:g}" if mark.grades else "–"
         result.add_row(mark.student, points, mark.status, mark.why)

@@ -1,21 +1,17 @@
-"""What happens to a submission around its execution (nbclient's hooks)."""
+"""How the kernel of a submission starts, and which of its cells run."""
 
 from collections.abc import Callable
 
 from nbformat import NotebookNode
 
+# nbgrader gives 0 points to a test cell with any text on stderr, where warnings and
+# lines of log go; correct code may write them. Kernels that grade have one stream.
+ONE_STREAM = "import os, sys; sys.stderr = sys.stdout; os.dup2(1, 2)"
+KERNEL_ARGUMENTS = [
+    "--IPKernelApp.log_level=ERROR",
+    f"--IPKernelApp.exec_lines={ONE_STREAM}",
+]
 SKIP = "skip-execution"  # nbclient does not run a cell with this tag
-
-
-def stderr_is_no_failure(cell: NotebookNode, cell_index: int) -> None:
-    """Rename stderr to stdout in the outputs of a cell that has run.
-
-    nbgrader gives 0 points to a test cell with any text on stderr, where warnings and
-    log lines go. An error is an output of another kind and stays one.
-    """
-    for output in cell.get("outputs", []):
-        if output.output_type == "stream":
-            output.name = "stdout"
 
 
 def graded_path(released: NotebookNode) -> Callable[[NotebookNode], None]:

@@ -1,5 +1,6 @@
 """One page for the instructor: every student's mark, and what went wrong how often."""
 
+import csv
 from collections import Counter
 from pathlib import Path
 
@@ -23,7 +24,7 @@ PAGE = """<!doctype html>
 </style>
 <h1>{{ unit }}</h1>
 <p>{{ marks | length }} submissions.
-{% if by_hand %}{{ by_hand }} answers wait to be graded by hand.{% endif %}</p>
+{{ waiting }} to be graded by hand.</p>
 <h2>Students</h2>
 <table>
 <tr><th>Student<th>Mark<th>Status<th>Why<th>Feedback</tr>
@@ -63,10 +64,25 @@ def write(classroom: Classroom, marks: list[Mark]) -> Path:
         unit=classroom.unit.name,
         marks=marks,
         links=links,
-        by_hand=sum(grade.by_hand for mark in marks for grade in mark.grades),
+        waiting=sum(grade.waiting for mark in marks for grade in mark.grades),
         exercises=list(by_exercise(marks)),
     )
     path.write_text(text, encoding="utf-8")
+    return path
+
+
+def write_csv(classroom: Classroom, marks: list[Mark]) -> Path:
+    """Write marks.csv into the folder of the class, and return its path."""
+    names = dict.fromkeys(grade.name for mark in marks for grade in mark.grades)
+    path = classroom.folder / "marks.csv"
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        writer.writerow(["student", "status", "score", "max_score", *names, "why"])
+        for mark in marks:
+            points = {g.name: "" if g.by_hand else f"{g.score:g}" for g in mark.grades}
+            scores = [f"{mark.score:g}", f"{mark.max_score:g}"]
+            cells = [points.get(name, "") for name in names]
+            writer.writerow([mark.student, mark.status, *scores, *cells, mark.why])
     return path
 
 

@@ -158,7 +158,7 @@ w, toy_hat = toy.components, reconstruct_pca(toy.x, toy.mean, toy.components)
 checks.same_shape(toy_hat, toy.x, "the reconstruction")
 checks.close(reconstruct_pca(toy_hat, toy.mean, w), toy_hat, "projecting twice must change nothing",
              look_at="is the mean removed before the projection and added back after it?")
-checks.close((toy.x - toy_hat) @ w.T, np.zeros((50, 2)), "what is lost is orthogonal to the components",
+checks.close((toy.x - toy_hat) @ w.T, np.zeros((50, 2)), "what is lost is orthogonal to W",
              look_at="multiply by Wᵀ to project, then by W to come back")
 checks.inputs_unchanged(reconstruct_pca, toy.x, toy.mean, w)
 checks.passed("reconstruct_pca")
@@ -166,7 +166,7 @@ checks.passed("reconstruct_pca")
 checks.close(reconstruct_pca(toy.x[:9], toy.mean, w), toy_hat[:9], "a sample does not depend on its batch",
              look_at="use the mean that is given, not that of the batch")
 checks.rank_at_most(toy_hat - toy.mean, 2, "the reconstructions lie in the span of 2 components")
-checks.close(reconstruct_pca(toy.mean[None], toy.mean, w), toy.mean[None], "the mean is its own reconstruction")
+checks.close(reconstruct_pca(toy.mean[None], toy.mean, w), toy.mean[None], "the mean comes back as it was")
 wide = checks.random_subspace(n=7, d=30, k=5, seed=3)
 inside = wide.mean + 2 * wide.components
 checks.close(reconstruct_pca(inside, wide.mean, wide.components), inside, "a sample in the span comes back")

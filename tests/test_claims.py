@@ -1,0 +1,45 @@
+"""Claims hold over seeds, on real MNIST and on the embedded digits.
+
+nbval runs every solution as it stands; here it runs again with other seeds and data.
+"""
+
+import nbformat
+import pytest
+from nbclient import NotebookClient
+
+from course_lib import build, results
+from tests.conftest import ROOT
+
+CLAIMS = {"01_pca_autoencoder": 6}  # how many headline numbers a unit records
+
+
+def run(name: str, seed: int, tmp_path) -> list[results.Result]:
+    notebook = nbformat.read(build.Unit(ROOT, name).solution, as_version=4)
+    setup = next(cell for cell in notebook.cells if cell.cell_type == "code")
+    assert "SEED = 0" in setup.source
+    setup.source = setup.source.replace("SEED = 0", f"SEED = {seed}")
+    options = {"timeout": 300, "extra_arguments": build.QUIET_KERNEL}
+    NotebookClient(notebook, **options).execute()
+    nbformat.write(notebook, tmp_path / "run.ipynb")
+    return results.read(tmp_path / "run.ipynb")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", [1, 2])
+@pytest.mark.parametrize("name", CLAIMS)
+@pytest.mark.usefixtures("course_data")
+def test_on_real_data(name, seed, tmp_path):
+    assert len(run(name, seed, tmp_path)) == CLAIMS[name]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", [0, 1, 2])
+@pytest.mark.parametrize("name", CLAIMS)
+@pytest.mark.usefixtures("no_course_data")
+def test_on_embedded_and_simulated_data(name, seed, tmp_path):
+    assert len(run(name, seed, tmp_path)) == CLAIMS[name]
+
+
+def test_every_unit_is_listed(root):
+    units = {unit.name for unit in build.find_units(root)}
+    assert units == set(CLAIMS)
