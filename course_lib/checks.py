@@ -24,6 +24,23 @@ class CheckFailed(AssertionError):
         return ["", *str(self).splitlines()]
 
 
+class NotAnswered(NotImplementedError):
+    """What the stub of an exercise raises, and a notebook shows as one line."""
+
+    def __str__(self) -> str:
+        return f"{self.where()} is waiting for you: write your answer in its cell."
+
+    def where(self) -> str:
+        """The function or method that holds the stub."""
+        trace = self.__traceback__
+        while trace is not None and trace.tb_next is not None:
+            trace = trace.tb_next
+        return trace.tb_frame.f_code.co_qualname if trace else "An exercise"
+
+    def _render_traceback_(self) -> list[str]:
+        return ["", f"✎ {self}"]
+
+
 def fail(what: str, seen: str, expected: str, look_at: str = "") -> None:
     """Raise CheckFailed with its message laid out in columns."""
     rows = [("seen", seen), ("expected", expected), ("look at", look_at)]

@@ -112,3 +112,14 @@ def test_random_subspace_is_what_it_says(n, d, k):
     assert (np.linalg.eigvalsh(covariance)[::-1][:k] / toy.variances).round(
         9
     ).min() == 1
+
+
+def test_an_unanswered_exercise_says_so_in_one_line():
+    class Network:
+        def encode(self):
+            raise checks.NotAnswered
+
+    with pytest.raises(NotImplementedError) as error:
+        Network().encode()
+    assert "Network.encode is waiting for you" in str(error.value)
+    assert len(error.value._render_traceback_()) == 2

@@ -130,6 +130,10 @@ DAMAGES = {
         "return 2 * x", "return x + x * lesson_variable[0]", 15,
         'exercise "double" leans on "lesson_variable"', "in the cell itself",
     ),
+    "a stub that finds no checks": (
+        "import checks, results", "import results", 11, 'leans on "checks"',
+        "import it in the setup cell",
+    ),
     "a claim that records nothing": (
         "results.record(", "print(", 24, 'claim "doubling" records nothing',
         "results.record",

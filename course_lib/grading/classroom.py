@@ -232,7 +232,7 @@ def failure(cell: NotebookNode, timeout: int) -> str:
     names = [output.ename for output in failed]
     if TIMED_OUT in names:
         return f"timed out after {timeout} s; look for a loop that never ends"
-    if names[0] == "NotImplementedError":
+    if names[0] == "NotAnswered":
         return "not answered"
     text = "; ".join(" ".join(line.split()) for line in failed[0].evalue.splitlines())
     return text if names[0] == "CheckFailed" else f"{names[0]}: {text}"
