@@ -138,14 +138,16 @@ def rank_at_most(x: Any, rank: int, what: str, *, look_at: str = "") -> None:
 
 def inputs_unchanged(function: Callable, *inputs: Any, look_at: str = "") -> None:
     """Calling the function leaves its inputs as they were."""
-    what = f"{function.__name__} must not change its inputs"
-    before = [copy.deepcopy(x) for x in inputs]
-    function(*inputs)
-    for i, (old, new) in enumerate(zip(before, inputs, strict=True), start=1):
-        hint = (
-            look_at or "an operator such as -= works in place; write x = x - … instead"
-        )
-        close(new, old, f"{what} (argument {i})", tolerance=0.0, look_at=hint)
+    name = getattr(function, "__name__", type(function).__name__)
+    what = f"{name} must not change its inputs"
+    hint = look_at or "operators such as -= work in place; write x = x - … instead"
+    given = [copy.deepcopy(x) for x in inputs]  # what the cell needs later stays clean
+    function(*given)
+    for i, (old, new) in enumerate(zip(inputs, given, strict=True), start=1):
+        change = np.abs(array(new, what) - array(old, what)).max(initial=0.0)
+        if change > 0:
+            seen = f"argument {i} has changed by up to {change:.2g}"
+            fail(what, seen, "no change", hint)
 
 
 def gradients_everywhere(module: Any, output: Any, what: str) -> None:
@@ -162,6 +164,27 @@ def gradients_everywhere(module: Any, output: Any, what: str) -> None:
     if without:
         hint = "is each layer used, and is nothing detached on the way?"
         fail(what, f"none in {', '.join(without)}", "a gradient everywhere", hint)
+
+
+def keeps_device_and_dtype(function: Callable, x: Any) -> None:
+    """A torch function answers where x lives and in its precision.
+
+    torch's "meta" device stands for the GPU: it computes nothing, and like a GPU it
+    refuses to be mixed with tensors of the CPU.
+    """
+    what = "device and precision follow the input"
+    dtype = function(x).dtype
+    if dtype != x.dtype:
+        fail(what, f"{dtype} for {x.dtype}", f"{x.dtype}", "dtype=…, device=…")
+    on_device = copy.deepcopy(function)
+    if hasattr(on_device, "to"):
+        on_device = on_device.to("meta")
+    try:
+        y = on_device(x.to("meta"))
+    except RuntimeError as error:
+        fail(what, str(error)[:80], "no tensor left on the CPU", "dtype=…, device=…")
+    if y.device.type != "meta":
+        fail(what, f"a result on {y.device}", "where the input is", "dtype=…, device=…")
 
 
 def bend(function: Callable, x: Any) -> float:

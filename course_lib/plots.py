@@ -143,7 +143,9 @@ def time_series(
     ):
         ax.plot(time, values, color=colour, linestyle=style, label=name)
     ax.set(xlabel="time", ylabel=ylabel)
-    finish(ax)
+    ax.grid(alpha=0.3)
+    ax.spines[["top", "right"]].set_visible(False)
+    picture.legend(loc="outside right upper", frameon=False)
     return picture
 
 

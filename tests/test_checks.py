@@ -68,9 +68,14 @@ def test_axes():
 def test_inputs_unchanged():
     def in_place(x):
         x += 1
+        return x
 
     checks.inputs_unchanged(np.cumsum, np.ones(3))
-    assert "argument 1" in message(checks.inputs_unchanged, in_place, np.ones(3))
+    x = np.ones(3)
+    text = message(checks.inputs_unchanged, in_place, x)
+    assert "argument 1 has changed by up to 1" in text
+    assert (x == 1).all()
+    checks.inputs_unchanged(nn.Linear(3, 1), torch.ones(2, 3))
     assert "in_place" in message(checks.inputs_unchanged, in_place, torch.ones(3))
 
 
@@ -91,6 +96,19 @@ def test_straight_and_bent():
     message(checks.not_affine, nn.Linear(4, 2), x, "bent")
     checks.unbounded(torch.tensor([-5.0, 5.0]), "x")
     assert "[0, 5]" in message(checks.unbounded, torch.tensor([0.0, 5.0]), "x")
+
+
+def test_device_and_dtype():
+    x = torch.ones(2, 3, dtype=torch.float64)
+    checks.keeps_device_and_dtype(nn.Linear(3, 1).double(), x)
+    checks.keeps_device_and_dtype(lambda x: x + torch.ones(3).to(x), x)
+    function = checks.keeps_device_and_dtype
+    assert "float32 for torch.float64" in message(function, lambda x: x.float(), x)
+    cpu = torch.ones(3, dtype=torch.float64)
+    assert "CPU" in message(
+        function, lambda x: x.outer(cpu) if x.ndim < 2 else x + cpu, x
+    )
+    assert "a result on cpu" in message(function, lambda x: cpu, x)
 
 
 def test_unpack():

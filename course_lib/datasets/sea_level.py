@@ -1,7 +1,7 @@
 """A series of sea level maps for EOFs: the Mediterranean, or an analytic ocean.
 
 >>> ocean = sea_level.load()
-Simulated ocean (seasonal cycle, Rossby waves, eddies): 104 maps of 41 × 61.
+Simulated ocean (seasonal cycle, Rossby waves, eddies): 156 maps of 41 × 61.
 """
 
 from typing import Literal
@@ -55,10 +55,10 @@ def mediterranean(path: str) -> xr.Dataset:
     return ocean.assign_attrs(title="Mediterranean altimetry (DUACS, April–June 2005)")
 
 
-def simulate(n_times: int = 104, seed: int = 0) -> xr.Dataset:
+def simulate(n_times: int = 156, seed: int = 0) -> xr.Dataset:
     """An analytic subtropical ocean: season + Rossby waves + drifting eddies + noise.
 
-    η = 0.05 cos(2πt / 1 year) + Σ aᵢ cos(kᵢx + lᵢy − ωᵢt + φᵢ) + Σ Gaussian eddies,
+    η = 0.03 cos(2πt / 1 year) + Σ aᵢ cos(kᵢx + lᵢy − ωᵢt + φᵢ) + Σ Gaussian eddies,
     ω = −βk / (k² + l² + 1/R²)   (baroclinic Rossby waves, R = 40 km)
 
     Weekly maps at 1/2°, 20–40°N, 330–360°E; ssh in metres. Eddies drift westward with
@@ -71,7 +71,7 @@ def simulate(n_times: int = 104, seed: int = 0) -> xr.Dataset:
     y = np.deg2rad(latitude - 20) * EARTH_RADIUS
     t = np.arange(n_times) * 7 * 86400.0
     tt, yy, xx = t[:, None, None], y[None, :, None], x[None, None, :]
-    ssh = 0.05 * np.cos(2 * np.pi * tt / YEAR) + rossby_waves(tt, yy, xx)
+    ssh = 0.03 * np.cos(2 * np.pi * tt / YEAR) + rossby_waves(tt, yy, xx)
     ssh = ssh + eddies(tt, yy, xx, generator)
     ssh = ssh + 0.005 * generator.standard_normal(ssh.shape)
     time = np.datetime64("2000-01-01", "ns") + (t * 1e9).astype("timedelta64[ns]")
@@ -82,9 +82,9 @@ def rossby_waves(tt: np.ndarray, yy: np.ndarray, xx: np.ndarray) -> np.ndarray:
     """Three long baroclinic Rossby waves, in metres; crests move to the west."""
     field = np.zeros(np.broadcast_shapes(tt.shape, yy.shape, xx.shape))
     for amplitude, length_x, length_y, phase in (
-        (0.06, 1000e3, np.inf, 0.0),
-        (0.035, 620e3, 2200e3, 1.0),
-        (0.02, 450e3, -1500e3, 2.0),
+        (0.06, 600e3, np.inf, 0.0),  # period 262 days, well apart from the season
+        (0.02, 420e3, 2200e3, 1.0),
+        (0.015, 900e3, -1500e3, 2.0),
     ):
         k, l = 2 * np.pi / length_x, 2 * np.pi / length_y  # noqa: E741 (the field's names)
         omega = -BETA * k / (k**2 + l**2 + DEFORMATION_RADIUS**-2)

@@ -544,6 +544,78 @@ class DenseAutoencoder(nn.Module):
     def forward(self, x):
         return self.decode(self.encode(x)).reshape(x.shape)
 
+# %% exercise="DenseAutoencoder" wrong="encode does not flatten"
+class DenseAutoencoder(nn.Module):
+    def __init__(self, n_features, n_latent, n_hidden=128, linear=False):
+        super().__init__()
+        self.n_features = n_features
+        act = nn.Identity if linear else nn.ReLU
+        self.encoder = nn.Sequential(nn.Linear(n_features, n_hidden), act(), nn.Linear(n_hidden, n_latent))
+        self.decoder = nn.Sequential(nn.Linear(n_latent, n_hidden), act(), nn.Linear(n_hidden, n_features))
+
+    def encode(self, x):
+        return self.encoder(x)
+
+    def decode(self, z):
+        return self.decoder(z)
+
+    def forward(self, x):
+        return self.decode(self.encode(x.reshape(-1, self.n_features))).reshape(x.shape)
+
+# %% exercise="DenseAutoencoder" wrong="view instead of reshape"
+class DenseAutoencoder(nn.Module):
+    def __init__(self, n_features, n_latent, n_hidden=128, linear=False):
+        super().__init__()
+        self.n_features = n_features
+        act = nn.Identity if linear else nn.ReLU
+        self.encoder = nn.Sequential(nn.Linear(n_features, n_hidden), act(), nn.Linear(n_hidden, n_latent))
+        self.decoder = nn.Sequential(nn.Linear(n_latent, n_hidden), act(), nn.Linear(n_hidden, n_features))
+
+    def encode(self, x):
+        return self.encoder(x.view(-1, self.n_features))
+
+    def decode(self, z):
+        return self.decoder(z)
+
+    def forward(self, x):
+        return self.decode(self.encode(x)).reshape(x.shape)
+
+# %% exercise="DenseAutoencoder" wrong="activation before the first layer"
+class DenseAutoencoder(nn.Module):
+    def __init__(self, n_features, n_latent, n_hidden=128, linear=False):
+        super().__init__()
+        self.n_features = n_features
+        act = nn.Identity if linear else nn.ReLU
+        self.encoder = nn.Sequential(act(), nn.Linear(n_features, n_hidden), act(), nn.Linear(n_hidden, n_latent))
+        self.decoder = nn.Sequential(nn.Linear(n_latent, n_hidden), act(), nn.Linear(n_hidden, n_features))
+
+    def encode(self, x):
+        return self.encoder(x.reshape(-1, self.n_features))
+
+    def decode(self, z):
+        return self.decoder(z)
+
+    def forward(self, x):
+        return self.decode(self.encode(x)).reshape(x.shape)
+
+# %% exercise="DenseAutoencoder" wrong="answers in single precision"
+class DenseAutoencoder(nn.Module):
+    def __init__(self, n_features, n_latent, n_hidden=128, linear=False):
+        super().__init__()
+        self.n_features = n_features
+        act = nn.Identity if linear else nn.ReLU
+        self.encoder = nn.Sequential(nn.Linear(n_features, n_hidden), act(), nn.Linear(n_hidden, n_latent))
+        self.decoder = nn.Sequential(nn.Linear(n_latent, n_hidden), act(), nn.Linear(n_hidden, n_features))
+
+    def encode(self, x):
+        return self.encoder(x.reshape(-1, self.n_features))
+
+    def decode(self, z):
+        return self.decoder(z)
+
+    def forward(self, x):
+        return self.decode(self.encode(x)).reshape(x.shape).float()
+
 # %% exercise="orthonormality_penalty" right="matrix norm"
 def orthonormality_penalty(weight):
     eye = torch.eye(weight.shape[0]).to(weight)
@@ -565,17 +637,17 @@ def orthonormality_penalty(weight):
 # %% exercise="orthonormality_penalty" wrong="columns instead of rows"
 def orthonormality_penalty(weight):
     gram = weight.T @ weight
-    return ((gram - torch.eye(len(gram), dtype=weight.dtype)) ** 2).sum()
+    return ((gram - torch.eye(len(gram)).to(weight)) ** 2).sum()
 
 # %% exercise="orthonormality_penalty" wrong="norm not squared"
 def orthonormality_penalty(weight):
     gram = weight @ weight.T
-    return torch.linalg.norm(gram - torch.eye(len(gram), dtype=weight.dtype))
+    return torch.linalg.norm(gram - torch.eye(len(gram)).to(weight))
 
 # %% exercise="orthonormality_penalty" wrong="mean instead of sum"
 def orthonormality_penalty(weight):
     gram = weight @ weight.T
-    return ((gram - torch.eye(len(gram), dtype=weight.dtype)) ** 2).mean()
+    return ((gram - torch.eye(len(gram)).to(weight)) ** 2).mean()
 
 # %% exercise="orthonormality_penalty" wrong="diagonal only: length, not angle"
 def orthonormality_penalty(weight):
@@ -594,26 +666,81 @@ def orthonormality_penalty(weight):
 def orthonormality_penalty(weight):
     unit = weight / weight.norm(dim=1, keepdim=True)
     gram = unit @ unit.T
-    return ((gram - torch.eye(len(gram), dtype=weight.dtype)) ** 2).sum()
+    return ((gram - torch.eye(len(gram)).to(weight)) ** 2).sum()
 
 # %% exercise="orthonormality_penalty" wrong="detached: a number without a gradient"
 def orthonormality_penalty(weight):
     gram = weight @ weight.T
-    return torch.tensor(((gram - torch.eye(len(gram), dtype=weight.dtype)) ** 2).sum().item(), dtype=weight.dtype)
+    return torch.tensor(((gram - torch.eye(len(gram)).to(weight)) ** 2).sum().item(), dtype=weight.dtype)
 
 # %% exercise="orthonormality_penalty" wrong="absolute values"
 def orthonormality_penalty(weight):
     gram = weight @ weight.T
-    return (gram - torch.eye(len(gram), dtype=weight.dtype)).abs().sum()
+    return (gram - torch.eye(len(gram)).to(weight)).abs().sum()
 
 # %% exercise="orthonormality_penalty" wrong="changes its input in place"
 def orthonormality_penalty(weight):
     gram = weight @ weight.T
     with torch.no_grad():
         weight /= weight.norm(dim=1, keepdim=True).clamp(min=2)
-    return ((gram - torch.eye(len(gram), dtype=weight.dtype)) ** 2).sum()
+    return ((gram - torch.eye(len(gram)).to(weight)) ** 2).sum()
 
 # %% exercise="orthonormality_penalty" wrong="always three rows"
 def orthonormality_penalty(weight):
     gram = weight[:3] @ weight[:3].T
+    return ((gram - torch.eye(len(gram)).to(weight)) ** 2).sum()
+
+# %% exercise="orthonormality_penalty" wrong="identity always on the CPU"
+def orthonormality_penalty(weight):
+    gram = weight @ weight.T
     return ((gram - torch.eye(len(gram), dtype=weight.dtype)) ** 2).sum()
+
+# %% exercise="orthonormality_penalty" wrong="single precision whatever comes"
+def orthonormality_penalty(weight):
+    weight = weight.float()
+    gram = weight @ weight.T
+    return ((gram - torch.eye(len(gram), device=weight.device)) ** 2).sum()
+
+# %% exercise="orthonormality_penalty" wrong="each pair of rows counted once"
+def orthonormality_penalty(weight):
+    gram = weight @ weight.T
+    rest = gram - torch.eye(len(gram), dtype=weight.dtype, device=weight.device)
+    return (torch.triu(rest) ** 2).sum()
+
+# %% exercise="orthonormality_penalty" wrong="one factor detached: half of the gradient"
+def orthonormality_penalty(weight):
+    gram = weight @ weight.T.detach()
+    return ((gram - torch.eye(len(gram)).to(weight)) ** 2).sum()
+
+# %% exercise="fit_pca" wrong="an approximate algorithm"
+def fit_pca(x, n_components):
+    mean = x.mean(axis=0)
+    _, _, v = torch.pca_lowrank(torch.as_tensor(x), q=n_components, niter=0)
+    return mean, v.T.numpy()
+
+# %% exercise="fit_pca" wrong="changes its input unless it is centred already"
+def fit_pca(x, n_components):
+    mean = x.mean(axis=0)
+    if np.abs(mean).max() > 1e-9:
+        x -= mean
+    _, _, vt = np.linalg.svd(x, full_matrices=False)
+    return mean, vt[:n_components]
+
+# %% exercise="DenseAutoencoder" wrong="the mean of the batch is taken away"
+class DenseAutoencoder(nn.Module):
+    def __init__(self, n_features, n_latent, n_hidden=128, linear=False):
+        super().__init__()
+        self.n_features = n_features
+        act = nn.Identity if linear else nn.ReLU
+        self.encoder = nn.Sequential(nn.Linear(n_features, n_hidden), act(), nn.Linear(n_hidden, n_latent))
+        self.decoder = nn.Sequential(nn.Linear(n_latent, n_hidden), act(), nn.Linear(n_hidden, n_features))
+
+    def encode(self, x):
+        x = x.reshape(-1, self.n_features)
+        return self.encoder(x - x.mean(0))
+
+    def decode(self, z):
+        return self.decoder(z)
+
+    def forward(self, x):
+        return self.decode(self.encode(x)).reshape(x.shape)
