@@ -1,7 +1,16 @@
 """nbgrader's settings: `nbgrader …`, formgrader and `course …` all read them."""
 
+import os
+import sys
+from pathlib import Path
+
 from course_lib.grading.hooks import KERNEL_ARGUMENTS
 from course_lib.source import STUB
+
+# nbgrader starts alembic by its name, also where the environment is not activated.
+scripts = str(Path(sys.executable).parent)
+if scripts not in os.environ["PATH"].split(os.pathsep):
+    os.environ["PATH"] = scripts + os.pathsep + os.environ["PATH"]
 
 c = get_config()  # noqa: F821 (nbgrader defines it)
 

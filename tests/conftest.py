@@ -14,6 +14,13 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ["COURSE_OFFLINE"] = "1"
 
 
+def pytest_collection_modifyitems(items):
+    """nbval's items, a whole lesson, are slow."""
+    for item in items:
+        if item.path.suffix == ".ipynb":
+            item.add_marker(pytest.mark.slow)
+
+
 @pytest.fixture(autouse=True)
 def no_network(monkeypatch):
     """Connections to another machine fail; kernels talk over the loopback."""

@@ -5,6 +5,8 @@ import json
 import nbformat
 import pytest
 from nbgrader.api import Gradebook
+from nbgrader.apps.api import NbGraderAPI
+from nbgrader.coursedir import CourseDirectory
 from nbgrader.validator import Validator
 
 from course_lib import build
@@ -167,6 +169,25 @@ def test_nbgrader_validate_agrees(unit, tmp_path, code, valid):
     result = Validator(config=build.nbgrader_config(unit.root)).validate(str(path))
     assert ("failed" in result) is not valid
     assert "changed" not in result
+
+
+def test_formgrader_and_nbgrader_work_on_the_course_folder(unit, monkeypatch):
+    """What formgrader calls behind its buttons, with the course's settings alone."""
+    monkeypatch.chdir(unit.root)
+    config = build.nbgrader_config(unit.root)
+    config.CourseDirectory.root = str(unit.root)
+    api = NbGraderAPI(CourseDirectory(config=config), config=config)
+    released = unit.student.read_bytes()
+    assert api.generate_assignment(unit.name)["success"]
+    assert unit.student.read_bytes() == released  # nbgrader makes what we committed
+    path = unit.root / "submitted" / "kim" / unit.name / unit.student.name
+    path.parent.mkdir(parents=True)
+    nbformat.write(answered(unit, CODES["noisy"][0]), path)
+    assert api.autograde(unit.name, "kim")["success"]
+    assert api.generate_feedback(unit.name, "kim")["success"]
+    (row,) = api.get_assignments()
+    assert (row["name"], row["num_submissions"], row["max_score"]) == (unit.name, 1, 6)
+    assert row["average_score"] == 2
 
 
 class TestBank:

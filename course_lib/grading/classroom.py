@@ -8,9 +8,7 @@ classroom.feedback("ada")                 -> an HTML file
 
 import json
 import logging
-import os
 import shutil
-import sys
 import warnings
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -84,7 +82,6 @@ class Classroom:
 
         cell_timeout: seconds that one cell of a submission may take.
         """
-        put_scripts_on_path()
         self.folder, self.unit = folder, unit
         self.config = nbgrader_config(unit.root)
         self.config.CourseDirectory.root = str(folder)
@@ -194,13 +191,6 @@ class Classroom:
         """Write nbgrader's feedback page of a graded submission."""
         self.run(GenerateFeedback, student, force=True)
         return self.path("feedback", student, ".html")
-
-
-def put_scripts_on_path() -> None:
-    """nbgrader starts alembic by its name, also where the environment is not active."""
-    scripts = str(Path(sys.executable).parent)
-    if scripts not in os.environ["PATH"].split(os.pathsep):
-        os.environ["PATH"] = scripts + os.pathsep + os.environ["PATH"]
 
 
 def read_notebook(path: Path) -> NotebookNode:

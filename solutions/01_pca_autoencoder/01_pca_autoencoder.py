@@ -795,6 +795,6 @@ results.record("dense auto-encoder over PCA on digits turned by 90°, 4 dimensio
 # %% [markdown]
 # - Monahan et al. (2009), what EOFs are and are not, [10.1175/2009JCLI3062.1](https://doi.org/10.1175/2009JCLI3062.1).
 # - Hinton and Salakhutdinov (2006), deep auto-encoders, [10.1126/science.1127647](https://doi.org/10.1126/science.1127647):
-#   four hidden layers a side and 60,000 images where we have one layer and 7,200.
+#   three hidden layers a side and 60,000 images, where we have one layer and some thousands.
 # - Rippel et al. (2014), latents made to have an order by *nested dropout*, [arXiv:1402.0915](https://arxiv.org/abs/1402.0915):
 #   they draw the number of latents at random, we average over it.
