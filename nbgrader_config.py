@@ -4,8 +4,8 @@ import os
 import sys
 from pathlib import Path
 
+from course_lib.cells import STUB
 from course_lib.grading.hooks import KERNEL_ARGUMENTS
-from course_lib.source import STUB
 
 # nbgrader starts alembic by its name, also where the environment is not activated.
 scripts = str(Path(sys.executable).parent)

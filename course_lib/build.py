@@ -4,13 +4,16 @@ solutions/<unit>/<unit>.py  ->  solutions/<unit>/<unit>.ipynb   executed
                                 notebooks/<unit>/<unit>.ipynb   for students
 """
 
-import difflib
 import hashlib
+import itertools
+import json
 import logging
 import os
+import re
 import tempfile
+import warnings
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
 from pathlib import Path
@@ -71,7 +74,13 @@ def find_units(root: Path, names: list[str] | None = None) -> list[Unit]:
 
     A name may be shortened as long as it stays unique: 01 for 01_pca_autoencoder.
     """
-    known = sorted(path.stem for path in (root / "solutions").glob("*/*.py"))
+    known = sorted(
+        path.stem
+        for path in (root / "solutions").glob("*/*.py")
+        if path.stem == path.parent.name
+    )
+    if not known:
+        raise BuildError(f"{root / 'solutions'} holds no <unit>/<unit>.py")
     chosen = []
     for name in names or known:
         matches = [unit for unit in known if unit == name] or [
@@ -81,7 +90,7 @@ def find_units(root: Path, names: list[str] | None = None) -> list[Unit]:
             what = "is not unique" if matches else "is no unit"
             raise BuildError(f"{name!r} {what}; the units are: {', '.join(known)}")
         chosen.append(Unit(root, matches[0]))
-    return chosen
+    return list(dict.fromkeys(chosen))
 
 
 # --- cells ----------------------------------------------------------------------------
@@ -163,11 +172,18 @@ def nbgrader_config(root: Path):
 
 
 def execute(unit: Unit, notebook: NotebookNode, cells: list[source.Cell]) -> None:
-    """Run a notebook in an empty folder; BuildError names the line that failed."""
-    from nbclient import NotebookClient
-    from nbclient.exceptions import CellExecutionError, CellTimeoutError
+    """Run a notebook in an empty folder; BuildError names the line that failed.
 
-    failed = {}
+    cells: those of the source that the notebook's cells were made from, one each.
+    """
+    from nbclient import NotebookClient
+    from nbclient.exceptions import (
+        CellExecutionError,
+        CellTimeoutError,
+        DeadKernelError,
+    )
+
+    running = {}
     with tempfile.TemporaryDirectory() as folder:
         client = NotebookClient(
             notebook,
@@ -177,26 +193,44 @@ def execute(unit: Unit, notebook: NotebookNode, cells: list[source.Cell]) -> Non
             extra_arguments=QUIET_KERNEL,
             record_timing=False,
             coalesce_streams=True,
-            on_cell_error=lambda cell, **_: failed.update(cell=cell),
-            on_cell_start=lambda cell, **_: failed.update(cell=cell),
+            on_cell_start=lambda cell, cell_index: running.update(index=cell_index),
         )
         try:
             client.execute()
-        except (CellExecutionError, CellTimeoutError) as error:
-            text = failed["cell"].source
-            line = next(cell.line for cell in cells if cell.source == text)
-            raise BuildError(f"{unit.source}:{line}: the cell fails\n{error}") from None
+        except (CellExecutionError, CellTimeoutError, DeadKernelError) as error:
+            index = running["index"]
+            line, reason = failure(cells[index], notebook.cells[index], error)
+            mend = f"correct the cell, then course build {unit.name}"
+            raise BuildError(
+                f"{unit.source}:{line}: the cell fails: {reason}\n    mend: {mend}"
+            ) from None
     notebook.metadata = nbformat.from_dict(METADATA)
 
 
+def failure(cell: source.Cell, node: NotebookNode, error: Exception) -> tuple[int, str]:
+    """Line of the source on which a cell failed, and the error without its colours.
+
+    A check that failed has no traceback: its line is that of its header.
+    """
+    outputs = [o for o in node.get("outputs", []) if o.output_type == "error"]
+    if not outputs:
+        return cell.line, str(error).strip().splitlines()[-1]
+    trace = re.sub(r"\x1b\[[\d;]*m", "", "\n".join(outputs[0].traceback))
+    found = re.search(r"(?:Cell In\[\d+\]|<cell>), line (\d+)", trace)
+    line = cell.line + (int(found[1]) if found else 0)
+    return line, f"{outputs[0].ename}: {outputs[0].evalue}"
+
+
 def graded_path(solution: NotebookNode) -> NotebookNode:
-    """Setup, exercises and checks of a solution alone: what a grader runs first."""
+    """Setup, exercises and checks of a solution alone: what a grader runs first.
+
+    The other cells stay, as Markdown, so that each keeps its place.
+    """
     notebook = nbformat.v4.new_notebook(metadata=METADATA)
-    notebook.cells = [
-        nbformat.from_dict(cell)
-        for cell in solution.cells
-        if cell.cell_type == "code" and "nbgrader" in cell.metadata
-    ]
+    for cell in solution.cells:
+        runs = cell.cell_type == "code" and "nbgrader" in cell.metadata
+        other = nbformat.v4.new_markdown_cell(cell.source)
+        notebook.cells.append(nbformat.from_dict(cell) if runs else other)
     return notebook
 
 
@@ -215,11 +249,13 @@ def build(unit: Unit, *, force: bool = False) -> bool:
         return False
     execute(unit, graded_path(solution), cells)
     execute(unit, solution, cells)
-    size = len(nbformat.writes(solution))
+    size = len(nbformat.writes(solution).encode())
     if size > LARGEST_SOLUTION:
+        largest = max(solution.cells, key=lambda cell: len(str(cell.get("outputs"))))
         raise BuildError(
             f"{unit.solution} would have {size / 1e3:.0f} kB, more than "
-            f"{LARGEST_SOLUTION / 1e3:.0f}: draw smaller figures"
+            f"{LARGEST_SOLUTION / 1e3:.0f}: draw or print less, most of all in the "
+            f"cell that begins {largest.source.splitlines()[0]!r}"
         )
     write(student, unit.student)
     write(solution, unit.solution)
@@ -238,15 +274,15 @@ def build_all(units: list[Unit], *, force: bool) -> Iterator[tuple[Unit, bool | 
     """Build units side by side; yields each with whether it was built, or its error."""
     workers = max(1, min(len(units), os.cpu_count() or 1))
     with ProcessPoolExecutor(workers) as pool:
-        jobs = {pool.submit(attempt, unit, force): unit for unit in units}
+        jobs = {pool.submit(attempt, build, unit, force=force): unit for unit in units}
         for job in as_completed(jobs):
             yield jobs[job], job.result()
 
 
-def attempt(unit: Unit, force: bool) -> bool | str:
-    """Build a unit; whether it was built, or what went wrong."""
+def attempt(action: Callable, unit: Unit, **options: bool) -> bool | str | None:
+    """What build or check returns, or, as a text, what went wrong."""
     try:
-        return build(unit, force=force)
+        return action(unit, **options)
     except (BuildError, source.SourceError) as error:
         return str(error)
     except Exception as error:
@@ -259,7 +295,8 @@ def check(unit: Unit) -> None:
     student = student_notebook(unit, solution)
     difference = next(differences(unit, solution, student), None)
     if difference is not None:
-        raise BuildError(f"{difference}\n    mend: course build {unit.name}")
+        mend = f"carry what should stay into {unit.source.name}, then "
+        raise BuildError(f"{difference}\n    mend: {mend}course build {unit.name}")
 
 
 def differences(
@@ -268,51 +305,79 @@ def differences(
     """How committed products differ from fresh ones; cells count, outputs do not."""
     for path, fresh in ((unit.solution, solution), (unit.student, student)):
         try:
-            committed = nbformat.read(path, as_version=4)
+            committed = read(path)
         except FileNotFoundError:
             yield f"{path} is missing"
             continue
         except Exception as error:
-            yield f"{path} cannot be read: {error}"
+            yield f"{path} cannot be read: {str(error).splitlines()[0]}"
             continue
         yield from cell_differences(path, committed, fresh)
         if path == unit.solution:
             yield from unexecuted(path, committed)
-        elif any(cell.get("outputs") for cell in committed.cells):
+        elif any(c.get("outputs") or c.get("execution_count") for c in committed.cells):
             yield f"{path} holds outputs"
+
+
+def read(path: Path) -> NotebookNode:
+    """A committed notebook as it stands: valid, and no id mended on the way."""
+    notebook = nbformat.v4.reads(path.read_text(encoding="utf-8"))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")  # a missing or repeated id
+        nbformat.validate(notebook)
+    return notebook
 
 
 def cell_differences(
     path: Path, committed: NotebookNode, fresh: NotebookNode
 ) -> Iterator[str]:
-    """The first cell that differs, and how; then a difference in their number."""
-    if committed.metadata != fresh.metadata:
-        yield f"{path}: the notebook's metadata differ"
-    pairs = zip(committed.cells, fresh.cells, strict=False)
-    for number, (old, new) in enumerate(pairs, start=1):
-        for key in ("cell_type", "source", "id", "metadata"):
+    """The first cell that is missing, superfluous or different, and how."""
+    for key in {**committed.metadata, **fresh.metadata}:
+        if committed.metadata.get(key) != fresh.metadata.get(key):
+            yield f"{path}: the notebook's metadata differ in {key}"
+    old_ids = [cell.get("id") for cell in committed.cells]
+    new_ids = [cell.id for cell in fresh.cells]
+    for number, cell in enumerate(fresh.cells, start=1):
+        if cell.id not in old_ids:
+            yield f"{path}: cell {number} is missing: {cell.source[:60]!r}"
+    for number, cell in enumerate(committed.cells, start=1):
+        if cell.get("id") not in new_ids:
+            yield f"{path}: cell {number} is not in the source: {cell.source[:60]!r}"
+    if old_ids != new_ids:
+        yield f"{path}: the cells stand in another order"
+        return
+    for number, (old, new) in enumerate(
+        zip(committed.cells, fresh.cells, strict=True), start=1
+    ):
+        for key in ("cell_type", "source", "metadata", "attachments"):
             if old.get(key) != new.get(key):
                 where = f"{path}: cell {number} ({new.id}) differs in its {key}"
-                lines = first_difference(str(old.get(key)), str(new.get(key)))
-                yield f"{where}\n{lines}"
-                return
-    if len(committed.cells) != len(fresh.cells):
-        yield f"{path}: {len(committed.cells)} cells instead of {len(fresh.cells)}"
+                yield f"{where}\n{first_difference(old.get(key), new.get(key))}"
 
 
-def first_difference(old: str, new: str) -> str:
-    """The first line that differs, as committed and as built."""
-    diff = difflib.ndiff(old.splitlines(), new.splitlines())
-    changed = [line for line in diff if line[0] in "-+"]
-    committed = next((line[2:] for line in changed if line[0] == "-"), "(nothing)")
-    built = next((line[2:] for line in changed if line[0] == "+"), "(nothing)")
-    return f"    committed  {committed[:200]}\n    source     {built[:200]}"
+def first_difference(old: object, new: object) -> str:
+    """The first line that differs, as committed and as built, from where it differs."""
+    texts = [
+        value if isinstance(value, str) else json.dumps(value, sort_keys=True, indent=1)
+        for value in (old, new)
+    ]
+    lines = [text.split("\n") for text in texts]
+    pairs = itertools.zip_longest(*lines, fillvalue="(no line)")
+    before, after = next((a, b) for a, b in pairs if a != b)
+    letters = enumerate(zip(before, after, strict=False))
+    start = max(0, next((i for i, (a, b) in letters if a != b), 0) - 40)
+    cut = [line[start : start + 120] for line in (before, after)]
+    return f"    committed  {cut[0]}\n    source     {cut[1]}"
 
 
 def unexecuted(path: Path, notebook: NotebookNode) -> Iterator[str]:
-    """Code cells of a solution that did not run, or failed."""
-    for number, cell in enumerate(notebook.cells, start=1):
-        if cell.cell_type == "code" and cell.execution_count is None:
-            yield f"{path}: cell {number} ({cell.id}) was not executed"
-        if any(o.output_type == "error" for o in cell.get("outputs", [])):
+    """Code cells of a solution that did not run in order, failed, or lost a claim."""
+    code = [c for c in enumerate(notebook.cells, start=1) if c[1].cell_type == "code"]
+    for count, (number, cell) in enumerate(code, start=1):
+        kinds = [output.output_type for output in cell.outputs]
+        if cell.execution_count != count:
+            yield f"{path}: cell {number} ({cell.id}) was not executed in order"
+        if "error" in kinds:
             yield f"{path}: cell {number} ({cell.id}) holds an error"
+        if "results.record(" in cell.source and not kinds:
+            yield f"{path}: cell {number} ({cell.id}) has lost its output"

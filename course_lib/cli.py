@@ -13,8 +13,8 @@ app = typer.Typer(
     rich_markup_mode="markdown",
     pretty_exceptions_enable=False,
 )
-console = Console(highlight=False)
-errors = Console(stderr=True, highlight=False)
+console = Console(highlight=False, emoji=False)  # in rich, :100: is an emoji
+errors = Console(stderr=True, highlight=False, emoji=False)
 
 Units = Annotated[
     list[str] | None,
@@ -69,7 +69,6 @@ def build_command(
     `course build --check` proves that the committed notebooks match their sources.
     """
     from course_lib import build
-    from course_lib.source import SourceError
 
     found = chosen(units)
     failures = []
@@ -77,10 +76,9 @@ def build_command(
         task = bar.add_task("Checking" if check else "Building", total=len(found))
         if check:
             for unit in found:
-                try:
-                    build.check(unit)
-                except (build.BuildError, SourceError) as error:
-                    failures.append(str(error))
+                outcome = build.attempt(build.check, unit)
+                if isinstance(outcome, str):
+                    failures.append(outcome)
                 bar.advance(task)
         else:
             for unit, outcome in build.build_all(found, force=force):

@@ -1,5 +1,6 @@
 """The builder: deterministic, incremental, and honest about what differs."""
 
+import json
 import re
 
 import nbformat
@@ -131,7 +132,7 @@ CHANGES = {
     "deleted": (lambda nb: nb.cells.pop(2), "cell 3"),
     "appended": (
         lambda nb: nb.cells.append(nbformat.v4.new_markdown_cell("more")),
-        "9 cells instead of 8",
+        "cell 9 is not in the source: 'more'",
     ),
     "points": (
         lambda nb: nb.cells[5].metadata.nbgrader.update(points=20),
@@ -153,7 +154,7 @@ def test_check_names_the_first_difference(small, product, change):
     with pytest.raises(build.BuildError, match=re.escape(message)) as error:
         build.check(small)
     assert str(path) in str(error.value)
-    assert "mend: course build 99_small" in str(error.value)
+    assert "mend: carry what should stay into 99_small.py" in str(error.value)
     assert build.build(small)
     build.check(small)
 
@@ -162,24 +163,39 @@ def test_check_sees_missing_broken_and_unexecuted_products(small):
     with pytest.raises(build.BuildError, match="is missing"):
         build.check(small)
     build.build(small)
-    notebook = read(small.solution)
-    notebook.cells[1].execution_count = None
-    nbformat.write(notebook, small.solution)
-    with pytest.raises(build.BuildError, match=r"cell 2 \(setup\) was not executed"):
-        build.check(small)
+    whole = small.solution.read_text()
+    for damage, message in (
+        (lambda cells: cells[1].update(execution_count=None), "was not executed in"),
+        (lambda cells: cells[3].update(execution_count=2), "was not executed in order"),
+        (lambda cells: cells[6].update(outputs=[]), "has lost its output"),
+        (lambda cells: cells[2].pop("outputs"), "cannot be read"),
+        (lambda cells: cells[2].pop("id"), "cannot be read"),
+        (lambda cells: cells.reverse(), "in another order"),
+        (lambda cells: cells[0].update(source="# A small unit\n\n"), r"\(no line\)"),
+    ):
+        notebook = nbformat.from_dict(json.loads(whole))
+        damage(notebook.cells)
+        small.solution.write_text(json.dumps(notebook))
+        with pytest.raises(build.BuildError, match=message):
+            build.check(small)
     small.solution.write_text("{")
     with pytest.raises(build.BuildError, match="cannot be read"):
         build.check(small)
 
 
 FAILURES = {
-    "a wrong solution": ("return 2 * x", "return 3 * x", 21, "twice"),
+    "a wrong solution": ("return 2 * x", "return 3 * x", 21, "CheckFailed: twice"),
     "a claim that fails": ("at_least=5", "at_least=7", 27, "the claim does not hold"),
     "an error": (
-        "number = 3\n\n# %% exercise", "1 / 0\n\n# %% exercise", 11, "division",
+        "number = 3\n\n# %% exercise", "1 / 0\n\n# %% exercise", 12, "division",
+    ),
+    "a dead kernel": (
+        "number = 3\n\n# %% exercise", "import os; os._exit(0)\n\n# %% exercise", 11,
+        "died",
     ),
     "a leaning check": (
-        "return 2 * x", "return x * len(globals()['number'] * [2]) - x", 21, "number",
+        "return 2 * x", "return x * len(globals()['number'] * [2]) - x", 22,
+        "KeyError: 'number'",
     ),
 }  # fmt: skip
 
@@ -191,9 +207,11 @@ def test_a_failing_cell_is_named_and_products_stay(small, failure):
     old, new, line, message = FAILURES[failure]
     assert SMALL.count(old) == 1
     small.source.write_text(SMALL.replace(old, new))
-    outcome = build.attempt(small, False)
+    outcome = build.attempt(build.build, small)
     assert outcome.startswith(f"{small.source}:{line}: the cell fails")
     assert message in outcome
+    assert "\x1b" not in outcome
+    assert "mend: " in outcome
     assert before == (small.solution.read_bytes(), small.student.read_bytes())
 
 
@@ -219,6 +237,33 @@ def test_the_command_line_names_units_and_problems(small):
     assert result.exit_code == 1
     assert f"{small.source}:21: points are missing" in result.stderr
     assert "mend" in result.stderr
+
+
+def test_one_broken_unit_hides_no_other(small):
+    """Line 100 stays a number, and a stray module is no unit."""
+    (small.source.parent / "helper.py").write_text("x = 1")
+    broken = small.root / "solutions" / "98_broken" / "98_broken.py"
+    broken.parent.mkdir()
+    broken.write_text(SMALL.replace("# %% [m", "\n" * 79 + "# %% [m", 1))
+    text = SMALL.replace(" points=2", "")
+    broken.write_text("# %% [markdown]\n# # T\n" + "#\n" * 77 + text)
+    small.source.write_text(
+        SMALL.replace("at_least", "at_leats").replace("%% [m", "%%[m")
+    )
+    result = CliRunner().invoke(app, ["build", "--check"])
+    assert result.exit_code == 1
+    assert f"{broken}:100: points are missing" in result.stderr
+    assert str(small.source) in result.stderr
+    assert "helper" not in result.stderr
+
+
+def test_a_course_without_units(tmp_path, monkeypatch):
+    (tmp_path / "nbgrader_config.py").touch()
+    (tmp_path / "solutions").mkdir()
+    monkeypatch.chdir(tmp_path)
+    result = CliRunner().invoke(app, ["build", "--check"])
+    assert result.exit_code == 1
+    assert "holds no <unit>/<unit>.py" in result.stderr
 
 
 def test_outside_a_course(tmp_path, monkeypatch):

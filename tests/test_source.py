@@ -2,10 +2,11 @@
 
 from pathlib import Path
 
+import jupytext
 import nbformat
 import pytest
 
-from course_lib import source
+from course_lib import cells, source
 
 GOOD = '''\
 # %% [markdown]
@@ -48,12 +49,12 @@ def write(tmp_path: Path, text: str) -> Path:
 
 
 def test_a_good_source(tmp_path):
-    cells = source.read(write(tmp_path, GOOD))
-    assert [cell.role for cell in cells] == [
+    found = source.read(write(tmp_path, GOOD))
+    assert [cell.role for cell in found] == [
         "lesson", "setup", "lesson", "exercise", "check", "claim", "question",
     ]  # fmt: skip
-    assert [cell.line for cell in cells] == [1, 4, 8, 11, 18, 24, 27]
-    check = cells[4]
+    assert [cell.line for cell in found] == [1, 4, 8, 11, 18, 24, 27]
+    check = found[4]
     assert (check.name, check.points, check.markdown) == ("double", 2, False)
 
 
@@ -97,7 +98,7 @@ DAMAGES = {
     "hidden tests in a lesson cell": (
         "lesson_variable = np.ones(3)",
         "### BEGIN HIDDEN TESTS\n1\n### END HIDDEN TESTS", 9,
-        "HIDDEN TESTS marker in a lesson cell", "move it to a cell tagged check",
+        "HIDDEN TESTS marker in a cell tagged lesson", "move it to a cell tagged check",
     ),
     "no answer": (
         "    ### BEGIN SOLUTION\n    return 2 * x\n    ### END SOLUTION",
@@ -124,14 +125,14 @@ DAMAGES = {
     "not Python": ("return 2 * x", "return 2 x", 15, "not Python", "correct the line"),
     "a check leans on a lesson cell": (
         "double(3), 6", "double(lesson_variable), 2 * lesson_variable", 21,
-        'leans on "lesson_variable" of a lesson cell', "in the cell itself",
+        'check "double" uses "lesson_variable"', "in the cell itself",
     ),
     "an answer leans on a lesson cell": (
         "return 2 * x", "return x + x * lesson_variable[0]", 15,
-        'exercise "double" leans on "lesson_variable"', "in the cell itself",
+        'exercise "double" uses "lesson_variable"', "in the cell itself",
     ),
     "a stub that finds no checks": (
-        "import checks, results", "import results", 11, 'leans on "checks"',
+        "import checks, results", "import results", 11, 'uses "checks", which neither',
         "import it in the setup cell",
     ),
     "a claim that records nothing": (
@@ -140,15 +141,44 @@ DAMAGES = {
     ),
     "a question in code": (
         '# %% [markdown] question="why"', '# %% question="why"', 27,
-        "question on a cell of another kind", "make it a markdown cell",
+        "question on a code cell", "make it a markdown cell",
     ),
     "an exercise in markdown": (
         '# %% exercise="double"', '# %% [markdown] exercise="double"', 11,
-        "exercise on a cell of another kind", "make it a code cell",
+        "exercise on a markdown cell", "make it a code cell",
     ),
     "no setup cell": (
         "import numpy as np\nfrom course_lib import checks, results",
         "\n".join(f"x{i} = {i}" for i in range(12)), 4, "no setup cell", "8 lines",
+    ),
+    "a marker that nbgrader does not know": (
+        "### BEGIN HIDDEN TESTS\nchecks.close(double(3)",
+        "### BEGIN HIDDEN TEST\nchecks.close(double(3)", 20,
+        "no marker that nbgrader knows: ### BEGIN HIDDEN TEST", "write one of",
+    ),
+    "a marker at the wrong indentation": (
+        "    ### BEGIN SOLUTION", "### BEGIN SOLUTION", 14, "is not indented like",
+        "indent the marker",
+    ),
+    "markers around nothing": (
+        "    ### BEGIN SOLUTION\n    return 2 * x\n    ### END SOLUTION",
+        "    ### BEGIN SOLUTION\n    ### END SOLUTION\n    return 2 * x", 14,
+        "around nothing", "apart",
+    ),
+    "an open string": ('"twice")', '"""twice)', 19, "not Python", "correct the line"),
+    "a header without its blank": (
+        '# %% claim="doubling"', '#%% claim="doubling"', 24, "looks like a header",
+        'with "# %%"',
+    ),
+    "a return outside a function": (
+        "lesson_variable = np.ones(3)", "return 3", 9, "not Python", "correct",
+    ),
+    "the same tag twice": (
+        "points=2", "points=2 points=20", 18, "the same tag twice", "keep one",
+    ),
+    "a check behind nothing visible": (
+        'checks.close(double(np.ones(2)), [2, 2], "twice")\n', "", 18,
+        "shows no test", "at least one",
     ),
     "text before the first cell": (
         "# %% [markdown]\n# # Title", "import os\n\n# %% [markdown]\n# # Title", 1,
@@ -178,10 +208,44 @@ def test_all_problems_are_listed_at_once(tmp_path):
     assert [problem.line for problem in error.value.problems] == [18, 27]
 
 
+def test_a_check_before_its_exercise(tmp_path):
+    head, rest = GOOD.split("# %% exercise")
+    exercise, rest = rest.split("# %% check")
+    check, rest = rest.split("# %% claim")
+    text = f"{head}# %% check{check}# %% exercise{exercise}# %% claim{rest}"
+    with pytest.raises(source.SourceError, match="stands before its exercise"):
+        source.read(write(tmp_path, text))
+
+
+@pytest.mark.parametrize("text", ["", "\n\n", "# ---\n# a: b\n# ---\n"])
+def test_a_file_without_cells(tmp_path, text):
+    with pytest.raises(source.SourceError, match="no cell in this file"):
+        source.read(write(tmp_path, text))
+
+
+def test_windows_line_ends_and_a_byte_order_mark_do_no_harm(tmp_path):
+    path = tmp_path / "unit.py"
+    path.write_bytes(b"\xef\xbb\xbf" + GOOD.replace("\n", "\r\n").encode())
+    assert source.read(path) == source.read(write(tmp_path, GOOD))
+
+
+def test_comments_that_look_like_commands_stay_comments(tmp_path):
+    text = GOOD.replace("lesson_variable =", "# ls -l\n# %timeit\nlesson_variable =")
+    assert source.read(write(tmp_path, text))[2].source.startswith("# ls -l\n# %timeit")
+
+
+def test_it_reads_what_jupytext_reads(root):
+    """The source is py:percent, as JupyterLab's jupytext would open it."""
+    for path in root.glob("solutions/*/*.py"):
+        theirs = jupytext.read(path, fmt="py:percent").cells
+        ours = source.read(path)
+        assert [cell.source for cell in ours] == [cell.source for cell in theirs]
+
+
 def test_a_file_in_another_encoding(tmp_path):
     path = tmp_path / "unit.py"
     path.write_bytes(GOOD.replace("Title", "Océan").encode("latin-1"))
-    with pytest.raises(source.SourceError, match="save the file as UTF-8"):
+    with pytest.raises(source.SourceError, match=r"unit.py:2: not UTF-8"):
         source.read(path)
 
 
@@ -205,6 +269,6 @@ def test_the_stub_is_what_nbgrader_writes(root):
 
     text = GOOD[GOOD.index("def double") : GOOD.index("# %% check")].rstrip()
     cell = nbformat.v4.new_code_cell(text)
-    clear = ClearSolutions(code_stub={"python": source.STUB})
+    clear = ClearSolutions(code_stub={"python": cells.STUB})
     clear._replace_solution_region(cell, "python")
-    assert source.stub(text) == cell.source
+    assert cells.stub(text) == cell.source

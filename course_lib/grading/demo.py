@@ -26,7 +26,7 @@ def run(unit: Unit, folder: Path, console: Console, progress: Callable) -> None:
     prepare(folder)
     with progress() as bar:
         task = bar.add_task(f"Building {unit.name}", total=1)
-        outcome = build.attempt(unit, False)
+        outcome = build.attempt(build.build, unit)
         if isinstance(outcome, str):
             raise DemoError(outcome)
         bar.advance(task)
