@@ -65,7 +65,7 @@ def array(value: Any, what: str) -> np.ndarray:
         value = value.detach().cpu().numpy()
     try:
         numbers = np.asarray(value, dtype=np.float64)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, RuntimeError):  # RuntimeError: a tuple of tensors
         numbers = None
     if numbers is None or value is None:
         seen = f"{type(value).__name__}: {value!r}"[:120]

@@ -42,6 +42,7 @@ def test_close_takes_arrays_tensors_lists_and_numbers():
         (np.ones(3), "shape (3,)"),
         ([1.0, 2.0], "largest difference 1 (at 1)"),
         (nn.Linear(1, 1), "Linear"),
+        ((torch.ones(1, requires_grad=True),) * 2, "tuple"),
     ],
 )
 def test_close_names_what_is_not_close(value, part):

@@ -65,7 +65,8 @@ def example_class(unit: Unit) -> dict[str, nbformat.NotebookNode | str]:
     """Six submissions: what a teacher meets in a first week."""
     right = answers.reference(unit)
     first, *others = right
-    wrong = {a.exercise: a.code for a in answers.read_bank(unit) if not a.right}
+    bank = reversed(answers.read_bank(unit))  # the first wrong answer stays
+    wrong = {answer.exercise: answer.code for answer in bank if not answer.right}
     endless = right[first].replace("### BEGIN SOLUTION", "while True:\n        pass")
     perfect = answers.filled(unit, right)
     write_something(perfect)
