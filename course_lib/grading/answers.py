@@ -13,12 +13,12 @@ from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
 from pathlib import Path
 
-import jupytext
 import nbformat
 from nbformat import NotebookNode
 from rich.table import Table
 
 from course_lib.build import Unit
+from course_lib.cells import split
 
 FEWEST = {"right": 2, "wrong": 6}  # answers an exercise
 STUB = "untouched stub"
@@ -61,9 +61,9 @@ def read_bank(unit: Unit) -> list[Answer]:
     if not path.is_file():
         raise BankError(f"{path} is missing: write the bank of the unit")
     bank = []
-    for cell in jupytext.read(path, fmt="py:percent").cells:
-        tags = cell.metadata
-        if cell.cell_type == "code" and cell.source.strip():
+    for cell in split(path.read_text(encoding="utf-8"))[0]:
+        tags = cell.tags
+        if not cell.markdown and cell.source:
             if "exercise" not in tags or ("right" in tags) == ("wrong" in tags):
                 start = cell.source.splitlines()[0]
                 raise BankError(

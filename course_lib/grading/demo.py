@@ -13,7 +13,7 @@ from course_lib.build import Unit
 from course_lib.grading import answers, report
 from course_lib.grading.classroom import Classroom, Mark
 
-CELL_TIMEOUT = 10  # seconds; the longest check takes less than one
+CELL_TIMEOUT = 20  # seconds; the imports of a loaded machine take ten
 MARKER = ".made-by-course-demo"
 
 
