@@ -62,23 +62,30 @@ def fit(
     checkpoint = ModelCheckpoint(folder, "best", monitor="val_loss")
     start = time.perf_counter()
     with quiet(), torch_threads(threads):
-        trainer = pl.Trainer(
-            accelerator="auto",
-            devices=1,
-            max_steps=steps,
-            max_epochs=-1,
-            check_val_every_n_epoch=max(1, steps // (25 * len(batches))),
-            num_sanity_val_steps=0,
-            logger=CSVLogger(folder, name="", version=""),
-            callbacks=[checkpoint, StepBar()],
-            enable_progress_bar=False,
-            enable_model_summary=False,
-        )
+        trainer = make_trainer(folder, checkpoint, steps, len(batches))
         trainer.fit(module, batches, DataLoader(validation, 4 * batch_size))
     load_best(module, checkpoint)
     curves = read_curves(folder / "metrics.csv")
     seconds = time.perf_counter() - start
     return Training(curves, float(checkpoint.best_model_score), seconds, folder)
+
+
+def make_trainer(
+    folder: Path, checkpoint: ModelCheckpoint, steps: int, steps_an_epoch: int
+) -> pl.Trainer:
+    """Lightning's Trainer: one device, some 25 validations, one plain progress bar."""
+    return pl.Trainer(
+        accelerator="auto",
+        devices=1,
+        max_steps=steps,
+        max_epochs=-1,
+        check_val_every_n_epoch=max(1, steps // (25 * steps_an_epoch)),
+        num_sanity_val_steps=0,
+        logger=CSVLogger(folder, name="", version=""),
+        callbacks=[checkpoint, StepBar()],
+        enable_progress_bar=False,
+        enable_model_summary=False,
+    )
 
 
 def load_best(module: pl.LightningModule, checkpoint: ModelCheckpoint) -> None:

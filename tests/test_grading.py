@@ -49,7 +49,7 @@ CODES = {
         "    __import__('os').write(2, b'from C')\n    return 2 * x",
         2, "all 1 exercises are right",
     ),
-    "wrong": ("def double(x):\n    return x", 0, "double: twice; seen"),
+    "wrong": ("def double(x):\n    return x", 0, "double: twice; seen: "),
     "hard coded": ("def double(x):\n    return [2, 2]", 0, "double: twice three; seen"),
     "syntax error": ("def double(x:\n    return x", 0, "double: NameError"),
     "endless": ("def double(x):\n    while True: pass", 0, "timed out after 5 s"),

@@ -8,6 +8,7 @@ classroom.feedback("ada")                 -> an HTML file
 
 import json
 import logging
+import re
 import shutil
 import warnings
 from dataclasses import dataclass, field
@@ -224,5 +225,6 @@ def failure(cell: NotebookNode, timeout: int) -> str:
         return f"timed out after {timeout} s; look for a loop that never ends"
     if names[0] == "NotAnswered":
         return "not answered"
-    text = "; ".join(" ".join(line.split()) for line in failed[0].evalue.splitlines())
+    lines = failed[0].evalue.splitlines()
+    text = "; ".join(re.sub(r"^  (seen|expected|look at) +", r"\1: ", x) for x in lines)
     return text if names[0] == "CheckFailed" else f"{names[0]}: {text}"

@@ -91,7 +91,7 @@ def write_something(notebook: nbformat.NotebookNode) -> None:
 def table(unit: Unit, marks: list[Mark]) -> Table:
     """The table of marks: one line a student, which says why."""
     waiting = sum(grade.waiting for mark in marks for grade in mark.grades)
-    caption = f"{waiting} answers wait to be graded by hand"
+    caption = f"to be graded by hand: {waiting}"
     result = Table("student", "mark", "status", "why", title=unit.name, caption=caption)
     for mark in marks:
         points = f"{mark.score:g}/{mark.max_score:g}" if mark.grades else "–"
