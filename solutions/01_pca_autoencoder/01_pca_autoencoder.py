@@ -518,7 +518,7 @@ plots.image_rows({"original": test, "PCA(4)": pca_images, "dense(4)": x_dense},
                  alt="Ten test digits, blurred by PCA, and drawn with sharper strokes by the auto-encoder.")
 
 # %% [markdown]
-# **What do we observe?** The loss drops below the line of PCA within the first epochs and stays there. With the same four
+# **What do we observe?** The loss drops below the line of PCA within a few hundred steps and stays there. With the same four
 # numbers per digit the reconstructions have definite strokes, though not always those of the *right* digit. A
 # curved set can follow the digits where a flat one has to cut through the empty space between them. It costs
 # fifty times as many weights.
@@ -577,7 +577,7 @@ plots.matrices({"linear auto-encoder": alignment(linear)}, "|cosine|",
                alt="Cosines between latent axes and EOFs, with several large entries off the diagonal.")
 
 # %% [markdown]
-# **What do we observe?** The same variance, the same subspace to a few degrees, but other axes: each mixes several
+# **What do we observe?** The same variance, the same subspace to a few degrees, but other axes: most of them mix several
 # components. Any invertible matrix $A$ can slip between the factors, $(DA)(A^{-1}E) = DE$, and the loss does
 # not notice (Baldi and Hornik, 1989). The subspace is determined; the coordinates in it are not.
 
@@ -698,7 +698,7 @@ plots.latent_map(panels, digits.test_labels.numpy(), shown=(0, 1, 4, 9),
                  alt="Two latent coordinates of four digits: 0 and 1 lie apart, 4 and 9 overlap.")
 
 # %% [markdown]
-# **What do we observe?** Zeros and ones part in both maps; 4 and 9, which differ by one short stroke, share their place
+# **What do we observe?** Zeros and ones lie mostly apart in both maps; 4 and 9, which differ by one short stroke, share their place
 # in these two coordinates (the other two help). As we saw, the axes of an unconstrained auto-encoder are
 # arbitrary: **do not read physics into a single one.**
 
