@@ -27,6 +27,17 @@ c.Execute.timeout = 120  # seconds a cell; the longest training takes about 10
 c.Execute.extra_arguments = KERNEL_ARGUMENTS
 c.Execute.shutdown_kernel = "immediate"  # a second saved a submission
 
+# formgrader and `nbgrader autograde` execute in the sandbox of `course grade`.
+c.Autograde.autograde_preprocessors = [
+    "course_lib.grading.record.SandboxedExecute",
+    "nbgrader.preprocessors.IgnorePattern",
+    "nbconvert.preprocessors.ClearMetadataPreprocessor",
+    "nbgrader.preprocessors.LimitOutput",
+    "nbgrader.preprocessors.SaveAutoGrades",
+    "nbgrader.preprocessors.AssignLatePenalties",
+    "nbgrader.preprocessors.CheckCellMetadata",
+]
+
 # Feedback shows why a hidden test failed, but not the test.
 c.GenerateFeedback.preprocessors = [
     "nbgrader.preprocessors.GetGrades",

@@ -1,0 +1,175 @@
+"""Where submissions lie, and how they get there from a folder or a zip."""
+
+import hashlib
+import os
+import re
+import shutil
+import stat
+import tempfile
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path, PurePosixPath
+
+from course_lib.build import Unit
+
+LARGEST_ZIP = 4 * 2**30  # bytes, unpacked
+ODD = set('*?[]{}<>"|\\/\0')  # in a name that nbgrader would take for a pattern
+DECORATION = re.compile(
+    r"([ _-]*\(\d+\)|[ _-]*copy\d*|_assignsubmission_file_?)$", re.I
+)
+
+
+class NoSubmissions(ValueError):
+    """A source of submissions that cannot be used."""
+
+
+def folder_of(unit: Unit, student: str) -> Path:
+    """nbgrader's folder of a student's submission."""
+    return unit.root / "submitted" / student / unit.name
+
+
+def students(unit: Unit) -> list[str]:
+    """Who has handed in something for the unit."""
+    folders = sorted((unit.root / "submitted").glob("*/"))
+    return [path.name for path in folders if (path / unit.name).exists()]
+
+
+def notebook_of(unit: Unit, student: str) -> Path | None:
+    """The notebook of a submission, renamed or not; None if there is none.
+
+    Raises NoSubmissions for links, which may lead anywhere.
+    """
+    folder = folder_of(unit, student)
+    if folder.is_symlink() or folder.parent.is_symlink():
+        raise NoSubmissions("its folder is a link: ask for the files themselves")
+    notebooks = [path for path in folder.glob("*") if path.suffix.lower() == ".ipynb"]
+    if any(path.is_symlink() for path in notebooks):
+        raise NoSubmissions("the notebook is a link: ask for the file itself")
+    notebooks = [path for path in notebooks if path.is_file()]
+    likely = [path for path in notebooks if unit.name in path.name] or notebooks
+    exact = [path for path in likely if path.name == unit.student.name]
+    newest = sorted(likely, key=lambda path: (path.stat().st_mtime, path.name))
+    return next(iter(exact or newest[-1:]), None)
+
+
+def digest(unit: Unit, student: str) -> str:
+    """A hash of all files of a submission; changes when any of them does."""
+    sha = hashlib.sha256()
+    folder = folder_of(unit, student)
+    for path in sorted(folder.rglob("*")):
+        sha.update(f"\0{path.relative_to(folder)}\0".encode("utf-8", "replace"))
+        if path.is_symlink():
+            sha.update(os.fsencode(os.readlink(path)))
+        elif path.is_file():
+            with path.open("rb") as file:
+                sha.update(hashlib.file_digest(file, "sha256").digest())
+    return sha.hexdigest()
+
+
+# --- collecting -------------------------------------------------------------------------
+
+
+def collect(unit: Unit, source: Path) -> int:
+    """Bring the notebooks of a folder or zip into submitted/; how many there were.
+
+    Either <student>/…/<notebook>.ipynb, as nbgrader and most LMS write them, or one
+    <student>.ipynb each. A submission that stands there already and differs is kept
+    under earlier/. Raises NoSubmissions for what cannot be used.
+    """
+    if source.is_dir():
+        return sum(take(unit, source, path) for path in found(source))
+    if not zipfile.is_zipfile(source):
+        what = "is no zip" if source.exists() else "is missing"
+        raise NoSubmissions(f"{source} {what}: name a folder or a zip of notebooks")
+    with tempfile.TemporaryDirectory() as folder:
+        unpack(source, Path(folder))
+        return sum(take(unit, Path(folder), path) for path in found(Path(folder)))
+
+
+def found(folder: Path) -> Iterator[Path]:
+    """The notebooks in a folder, checkpoints and links left out."""
+    notebooks = [
+        path
+        for path in sorted(folder.rglob("*"))
+        if path.suffix.lower() == ".ipynb" and path.is_file() and not path.is_symlink()
+    ]
+    if not notebooks:
+        raise NoSubmissions(f"{folder} holds no notebook")
+    for path in notebooks:
+        if not {".ipynb_checkpoints", "__MACOSX"} & set(path.parts):
+            yield path
+
+
+def unpack(source: Path, folder: Path) -> None:
+    """Unpack a zip, but nothing that leaves the folder, no links, and no bomb."""
+    with zipfile.ZipFile(source) as archive:
+        entries = [entry for entry in archive.infolist() if not entry.is_dir()]
+        if sum(entry.file_size for entry in entries) > LARGEST_ZIP:
+            raise NoSubmissions(
+                f"{source} unpacks to more than {LARGEST_ZIP >> 30} GiB"
+            )
+        for entry in entries:
+            name = PurePosixPath(entry.filename)
+            if stat.S_ISLNK(entry.external_attr >> 16):
+                continue
+            if name.is_absolute() or ".." in name.parts:
+                raise NoSubmissions(f"{source} has an entry that leaves it: {name}")
+            try:
+                archive.extract(entry, folder)
+            except (zipfile.BadZipFile, RuntimeError, OSError) as error:
+                raise NoSubmissions(f"{source} is damaged at {name}: {error}") from None
+
+
+def take(unit: Unit, source: Path, notebook: Path) -> int:
+    """Put one notebook, with the files beside it, where nbgrader looks for it."""
+    parts = notebook.relative_to(source).parts
+    student = clean_name(parts[0] if len(parts) > 1 else notebook.stem, unit.name)
+    target = folder_of(unit, student)
+    fresh = unit.root / "submitted" / f".new-{os.getpid()}"
+    shutil.rmtree(fresh, ignore_errors=True)
+    fresh.mkdir(parents=True)
+    if len(parts) > 1:
+        shutil.copytree(notebook.parent, fresh, symlinks=True, dirs_exist_ok=True)
+    else:
+        shutil.copy2(notebook, fresh)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    if target.exists() and not same(target, fresh):
+        put_aside(unit, student)
+    if target.exists():
+        shutil.rmtree(fresh)
+    else:
+        fresh.rename(target)
+    return 1
+
+
+def clean_name(name: str, unit: str) -> str:
+    """A student's id from the name of a file or folder of an LMS."""
+    name = re.sub(rf"[ _-]*{re.escape(unit)}[ _-]*", "", name)
+    while (shorter := DECORATION.sub("", name)) != name:
+        name = shorter
+    name = "".join("_" if letter in ODD else letter for letter in name).strip(" .")
+    if not name:
+        raise NoSubmissions("a notebook tells no student: name it <student>.ipynb")
+    return name
+
+
+def same(one: Path, other: Path) -> bool:
+    """Whether two folders hold the same files."""
+    return contents(one) == contents(other)
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    """The hash of each file in a folder."""
+    return {
+        str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).digest()
+        for path in folder.rglob("*")
+        if path.is_file() and not path.is_symlink()
+    }
+
+
+def put_aside(unit: Unit, student: str) -> None:
+    """Keep a submission that a newer one replaces."""
+    earlier = unit.root / "earlier" / student / unit.name
+    earlier.mkdir(parents=True, exist_ok=True)
+    number = len(list(earlier.iterdir())) + 1
+    folder_of(unit, student).rename(earlier / str(number))
