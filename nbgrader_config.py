@@ -5,7 +5,6 @@ import sys
 from pathlib import Path
 
 from course_lib.cells import STUB
-from course_lib.grading.hooks import KERNEL_ARGUMENTS
 
 # nbgrader starts alembic by its name, also where the environment is not activated.
 scripts = str(Path(sys.executable).parent)
@@ -24,8 +23,13 @@ c.ClearSolutions.code_stub = {"python": STUB}
 c.ClearSolutions.text_stub = "*Write your answer here, in place of this line.*"
 
 c.Execute.timeout = 120  # seconds a cell; the longest training takes about 10
-c.Execute.extra_arguments = KERNEL_ARGUMENTS
-c.Execute.shutdown_kernel = "immediate"  # a second saved a submission
+c.Execute.shutdown_kernel = "immediate"  # a second saved a notebook
+# The Validate button fails a cell with any text on stderr, where warnings and lines of
+# log go; correct code may write them. Its kernels have one stream, as in grading.
+c.Execute.extra_arguments = [
+    "--IPKernelApp.log_level=ERROR",
+    "--IPKernelApp.exec_lines=import os, sys; sys.stderr = sys.stdout; os.dup2(1, 2)",
+]
 
 # formgrader and `nbgrader autograde` execute in the sandbox of `course grade`.
 c.Autograde.autograde_preprocessors = [

@@ -1,5 +1,6 @@
 """The `course` command. Each subcommand explains itself: `course build --help`."""
 
+import os
 from typing import Annotated
 
 import typer
@@ -38,6 +39,7 @@ def build_command(
     """
     from course_lib import build
 
+    os.environ.setdefault("JUPYTER_DEFAULT_PROVISIONER_NAME", "course-warm")
     found = chosen(units)
     failures = []
     with progress() as bar:

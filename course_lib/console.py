@@ -1,6 +1,7 @@
 """What the commands share: how they find units, show progress, and stop."""
 
 import sys
+from collections.abc import Callable
 from typing import Annotated
 
 import typer
@@ -34,6 +35,12 @@ def progress() -> Progress:
         TimeElapsedColumn(),
         console=console,
     )
+
+
+def advancing(bar: Progress, description: str) -> Callable[[int, int], None]:
+    """A new line of the bar; call it with what is done and how much there is."""
+    task = bar.add_task(description, total=None)
+    return lambda done, total: bar.update(task, completed=done, total=total)
 
 
 def chosen(units: list[str] | None):

@@ -9,6 +9,7 @@ from course_lib.cli import app
 from course_lib.grading import demo
 from tests.conftest import ROOT
 
+UNIT = "01_pca_autoencoder"
 EXPECTED = {
     "ada": ("13/13", "graded", "all 5 exercises are right"),
     "ben": ("5/13", "graded", "explained_variance: not answered"),
@@ -29,15 +30,14 @@ def test_the_demo(tmp_path, monkeypatch):
     for student, parts in EXPECTED.items():
         line = next(line for line in lines if f" {student} " in line)
         assert all(part in line for part in parts), line
-    assert f"Report: {folder / 'report.html'}" in result.stdout
-    page = (folder / "report.html").read_text()
+    assert f"Report:   {folder / f'report-{UNIT}.html'}" in result.stdout
+    page = (folder / f"report-{UNIT}.html").read_text()
     assert all(student in page for student in EXPECTED)
     for student in set(EXPECTED) - {"emma"}:
-        name = "01_pca_autoencoder"
-        link = f"feedback/{student}/{name}/{name}.html"
+        link = f"feedback/{student}/{UNIT}/{UNIT}.html"
         assert (folder / link).is_file()
         assert link in page
-    rows = list(csv.DictReader((folder / "marks.csv").open()))
+    rows = list(csv.DictReader((folder / f"marks-{UNIT}.csv").open()))
     assert [row["student"] for row in rows] == list(EXPECTED)
     assert rows[0]["fit_pca"] == "3"
 

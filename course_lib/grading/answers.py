@@ -1,4 +1,4 @@
-"""The bank of right and wrong answers, graded through nbgrader: the mutation table.
+"""The bank of right and wrong answers, graded as a class: the mutation table.
 
 A bank, tests/answers/<unit>.py, is a py:percent file with one answer a cell:
 
@@ -6,10 +6,8 @@ A bank, tests/answers/<unit>.py, is a py:percent file with one answer a cell:
     # %% exercise="fit_pca" wrong="mean not removed"
 """
 
-import os
 import tempfile
 from collections.abc import Callable
-from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,6 +17,9 @@ from rich.table import Table
 
 from course_lib.build import Unit
 from course_lib.cells import split
+from course_lib.grading import classes
+from course_lib.grading.marks import Mark
+from course_lib.grading.plan import Options
 
 FEWEST = {"right": 2, "wrong": 6}  # answers an exercise
 STUB = "untouched stub"
@@ -47,12 +48,13 @@ class Outcome:
     max_score: float
     others: float  # points lost in the other exercises, whose answers are right
     message: str
+    evidence: list[str]  # that checks were disarmed; an honest answer gives none
 
     @property
     def as_it_should(self) -> bool:
         """Right answers get all, wrong ones nothing, and no other exercise suffers."""
         expected = self.max_score if self.answer.right else 0.0
-        return self.score == expected and self.others == 0
+        return self.score == expected and self.others == 0 and not self.evidence
 
 
 def read_bank(unit: Unit) -> list[Answer]:
@@ -136,45 +138,32 @@ def grade_bank(
     unit: Unit,
     bank: list[Answer],
     *,
-    advance: Callable[[], None] = lambda: None,
-    workers: int | None = None,
+    tell: Callable[[int, int], None] = lambda done, total: None,
+    full: bool = False,
 ) -> list[Outcome]:
-    """Grade every answer and the untouched notebook, side by side, in bank order."""
+    """Grade every answer and the untouched notebook as one class, in bank order.
+
+    Only the graded path runs, which is what a bank is about; full runs the lessons too.
+    """
     everything = [*bank, Answer("", False, STUB, "")]
+    options = Options(full=full, second_pass=False)
     with tempfile.TemporaryDirectory() as folder:
-        pool = ProcessPoolExecutor(
-            workers or os.cpu_count() or 1,
-            initializer=open_classroom,
-            initargs=(Path(folder), unit),
-        )
-        with pool:
-            jobs = [
-                pool.submit(grade_answer, unit, answer, f"student-{number}")
-                for number, answer in enumerate(everything)
-            ]
-            for _ in as_completed(jobs):
-                advance()
-    return [job.result() for job in jobs]
+        desk = classes.new_class(Path(folder), unit)
+        for number, answer in enumerate(everything):
+            others = reference(unit) if answer.exercise else {}
+            notebook = filled(unit, others | {answer.exercise: answer.code})
+            classes.hand_in(desk, f"{number:05}", notebook)
+        marks = classes.grade(desk, options, tell=tell).marks
+    return [judge(*pair) for pair in zip(everything, marks, strict=True)]
 
 
-def open_classroom(folder: Path, unit: Unit) -> None:
-    """Give this process a class of its own."""
-    from course_lib.grading.classroom import Classroom
-
-    global classroom
-    classroom = Classroom(folder / str(os.getpid()), unit)
-
-
-def grade_answer(unit: Unit, answer: Answer, student: str) -> Outcome:
-    """Grade an answer in this process's class; other exercises are answered well."""
-    others = reference(unit) if answer.exercise else {}
-    classroom.submit(student, filled(unit, others | {answer.exercise: answer.code}))
-    mark = classroom.grade(student)
+def judge(answer: Answer, mark: Mark) -> Outcome:
+    """The points of an answer's own exercise, and those lost elsewhere."""
     own = [g for g in mark.grades if answer.exercise in ("", g.name) and not g.by_hand]
     score, max_score = sum(g.score for g in own), sum(g.max_score for g in own)
     lost = (mark.max_score - mark.score) - (max_score - score)
     message = next((g.message for g in own if g.message), "") if own else mark.why
-    return Outcome(answer, score, max_score, lost, message)
+    return Outcome(answer, score, max_score, lost, message, mark.evidence)
 
 
 # --- tables ---------------------------------------------------------------------------

@@ -4,97 +4,161 @@ Before each check, and after the last one, the executed copy gets a canary: a ce
 tries the comparison functions on inputs that they must refuse, takes fingerprints of
 everything that the check uses and of the shell, and raises an error with a number that
 nobody can foresee. The reference solution has run with the same canaries, so that all
-must look alike. This raises the bar and proves nothing: what differs is shown to a human.
+must look alike. Each check ends with such a number too: only one that has come to its
+end has passed. This raises the bar and proves nothing; a human is shown what differs.
 """
 
 import ast
 import inspect
-import json
+import re
 import secrets
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from functools import cache
 from pathlib import Path
 
 import nbformat
-from IPython.core.inputtransformer2 import TransformerManager
 from nbformat import NotebookNode
 
 from course_lib import checks
 
 CANARY, THE_END = "canary-", "the end"
-MUST_FAIL = {  # a call of every check with what it must refuse
-    "fail": 'checks.fail(what, "", "")',
-    "holds": 'checks.holds(False, what, seen="", expected="")',
-    "array": "checks.array(None, what)",
-    "unpack": 'checks.unpack(1, ["one"], what)',
-    "same_shape": "checks.same_shape(np.zeros(2), (3,), what)",
-    "close": "checks.close(1.0, 1.1, what)",
-    "orthonormal_rows": "checks.orthonormal_rows(2 * np.eye(2), what)",
-    "same_axes": "checks.same_axes(np.eye(2)[::-1], np.eye(2), what)",
-    "rank_at_most": "checks.rank_at_most(np.eye(3), 1, what)",
-    "inputs_unchanged": "checks.inputs_unchanged(lambda x: x.__iadd__(1), np.zeros(2))",
-    "gradients_everywhere": (
+MUST_FAIL = {  # a call of every comparison with what it must refuse
+    "abs": "abs(-1.0) == -1.0",
+    "all": "all([True, False])",
+    "any": "any([False])",
+    "isinstance": "isinstance(1, str)",
+    "np.allclose": "np.allclose(0.0, 1.0)",
+    "np.array_equal": "np.array_equal([0.0], [1.0])",
+    "np.isclose": "np.isclose(0.0, 1.0)",
+    "np.testing.assert_allclose": "np.testing.assert_allclose(0.0, 1.0)",
+    "np.testing.assert_array_equal": "np.testing.assert_array_equal([0.0], [1.0])",
+    "torch.allclose": "torch.allclose(torch.zeros(1), torch.ones(1))",
+    "torch.equal": "torch.equal(torch.zeros(1), torch.ones(1))",
+    "checks.fail": 'checks.fail(what, "", "")',
+    "checks.holds": 'checks.holds(False, what, seen="", expected="")',
+    "checks.array": "checks.array(None, what)",
+    "checks.unpack": 'checks.unpack(1, ["one"], what)',
+    "checks.same_shape": "checks.same_shape(np.zeros(2), (3,), what)",
+    "checks.close": "checks.close(1.0, 1.1, what)",
+    "checks.orthonormal_rows": "checks.orthonormal_rows(2 * np.eye(2), what)",
+    "checks.same_axes": "checks.same_axes(np.eye(2)[::-1], np.eye(2), what)",
+    "checks.rank_at_most": "checks.rank_at_most(np.eye(3), 1, what)",
+    "checks.inputs_unchanged": (
+        "checks.inputs_unchanged(lambda x: x.__iadd__(1), np.zeros(2))"
+    ),
+    "checks.gradients_everywhere": (
         "checks.gradients_everywhere(torch.nn.Linear(1, 1), torch.zeros(1), what)"
     ),
-    "keeps_device_and_dtype": (
+    "checks.keeps_device_and_dtype": (
         "checks.keeps_device_and_dtype(lambda x: x.double(), torch.zeros(2))"
     ),
-    "affine": "checks.affine(lambda x: x**2, torch.tensor([[0.0], [2.0]]), what)",
-    "not_affine": "checks.not_affine(lambda x: x, torch.tensor([[0.0], [2.0]]), what)",
-    "unbounded": "checks.unbounded(np.zeros(2), what)",
+    "checks.affine": (
+        "checks.affine(lambda x: x**2, torch.tensor([[0.0], [2.0]]), what)"
+    ),
+    "checks.not_affine": (
+        "checks.not_affine(lambda x: x, torch.tensor([[0.0], [2.0]]), what)"
+    ),
+    "checks.unbounded": "checks.unbounded(np.zeros(2), what)",
 }
 SPIES = {  # names with which an answer reads or rewires what surrounds it
-    *("_getframe", "currentframe", "f_back", "f_locals", "f_globals", "get_objects"),
-    *("get_referrers", "ast_transformers", "input_transformers_post", "set_custom_exc"),
-    *("input_transformers_cleanup", "input_transformer_manager", "history_manager"),
+    *("_getframe", "_current_frames", "currentframe", "getouterframes", "tb_frame"),
+    *("f_back", "f_locals", "f_globals", "f_trace", "gi_frame", "settrace"),
+    *("setprofile", "addaudithook", "get_objects", "get_referrers", "get_referents"),
+    *("ast_transformers", "input_transformers_post", "input_transformers_cleanup"),
+    *("input_transformer_manager", "set_custom_exc", "custom_exceptions", "_ih"),
+    *("history_manager", "user_ns", "get_parent", "parent_header", "_showtraceback"),
+    *("showtraceback", "iopub_socket", "shell_stream", "__code__", "__closure__"),
+    *("__globals__", "__builtins__", "__subclasses__", "__defaults__"),
+    *("__kwdefaults__", "_render_traceback_"),
 }
+BY_NAME = {"exec", "eval", "compile", "__import__"}  # model.eval() is another thing
+LIES = {  # methods with which an object passes for what it is not
+    *("__eq__", "__ne__", "__lt__", "__le__", "__gt__", "__ge__", "__bool__"),
+    *("__abs__", "__array__", "__array_function__", "__array_ufunc__"),
+    *("__torch_function__", "__instancecheck__", "__class__"),
+}
+TOOLS = {"ctypes", "unittest.mock", "mock", "linecache", "bdb"}  # of no answer
+HISTORY = re.compile(r"In|_i|_ii|_iii|_i\d+")  # where IPython keeps the cells
+MAGIC = re.compile(r"^([ \t]*)(?:[\w.]+ *= *)?[%!?].*|^()[\w.*]+\?+ *$", re.MULTILINE)
 
 
-# --- in the kernel ----------------------------------------------------------------------
+# --- in the kernel ------------------------------------------------------------------
 
 
 def probe(nonce, names, must_fail, here):
-    """Raise an error with all that a canary finds. Runs in the student's kernel."""
-    import builtins
-    import hashlib
-    import json
-    import sys
+    """Raise an error with all that a canary finds. Runs in the student's kernel.
 
+    Its own globals are empty: a student may call a variable `type`.
+    """
+    import asyncio
+    import builtins
+    import signal
+    import sys
+    import threading
+
+    import ipykernel
+    import IPython
     import numpy as np
     import torch
 
     from course_lib import checks
 
+    ours = {"np": np, "torch": torch, "checks": checks}
+    shell = IPython.get_ipython()
+    kernel, session = shell.kernel, shell.kernel.session
+    module, function = type(sys), type(lambda: 0)
+    simple = (int, float, complex, str, bytes, bool, type(None), type(...))
+    shells = [IPython.core.interactiveshell, IPython.core.compilerop,
+              ipykernel.ipkernel, ipykernel.kernelbase, ipykernel.zmqshell]  # fmt: skip
+    parts = [shell, kernel, session, shell.compile, shell.events, shell.displayhook,
+             shell.display_pub, shell.InteractiveTB, shell.input_transformer_manager,
+             kernel.iopub_socket, kernel.iopub_thread, kernel.shell_stream]  # fmt: skip
+
+    def plain(value):  # without addresses, which differ from kernel to kernel
+        if type(value) is tuple:
+            return [plain(part) for part in value]
+        if type(value) is dict:
+            return [(key, plain(value[key])) for key in sorted(value)]
+        if hasattr(value, "co_code"):
+            return value.co_code, value.co_names, plain(value.co_consts)
+        return value if type(value) in simple else type(value).__qualname__
+
     def looks(thing, deep=True):  # the same text in every healthy kernel
-        code = getattr(thing, "__code__", None)
-        if hasattr(code, "co_code"):
-            thing = (code.co_code, code.co_names, code.co_varnames, code.co_freevars)
-            return hashlib.sha256(repr(thing).encode()).hexdigest()[:16]
-        text = f"{type(thing).__module__}.{type(thing).__qualname__}"
-        if isinstance(thing, type | type(sys)) or callable(thing):
+        kind = type(thing)
+        by_class_statement = kind.__flags__ >> 9 & 1
+        text = f"{kind.__module__}.{kind.__qualname__} {by_class_statement}"
+        inner = getattr(thing, "_implementation", thing)  # of NumPy's dispatchers
+        if type(inner) is function:
+            code = inner.__code__
+            text += f" {plain(code)!r} {code.co_varnames!r} {code.co_freevars!r}"
+            text += f" {plain(inner.__defaults__)!r} {plain(inner.__kwdefaults__)!r}"
+        elif isinstance(thing, type | module) or callable(thing):
             text += f" {getattr(thing, '__qualname__', getattr(thing, '__name__', ''))}"
-        if deep and (isinstance(thing, type) or thing is builtins or thing is checks):
-            inside = [
-                (k, looks(v, False)) for k, v in vars(thing).items() if callable(v)
-            ]
-            text += hashlib.sha256(repr(sorted(inside)).encode()).hexdigest()[:16]
-        return text
+        modules = [builtins, checks, *shells]
+        if deep and (isinstance(thing, type) or any(thing is m for m in modules)):
+            for name, value in sorted(vars(thing).items()):
+                value = getattr(value, "__func__", getattr(value, "fget", value))
+                if callable(value):
+                    text += f" {name} {looks(value, False)}"
+        if len(text) < 100:
+            return text
+        number = (0).from_bytes(text.encode("utf-8", "replace"), "big")
+        return f"{number % (2**89 - 1):x}"
 
     def resolve(path):
         first, *rest = path.split(".")
-        ours = {"np": np, "torch": torch, "checks": checks} | vars(builtins)
-        thing = here.get(first, ours.get(first))
+        thing = here.get(first, ours.get(first, getattr(builtins, first, None)))
         for name in rest:
-            if isinstance(thing, type | type(sys)):
+            if isinstance(thing, type | module):
                 thing = getattr(thing, name, None)
         return looks(thing)
 
     def refuses(call):
         try:
-            eval(call, {"checks": checks, "np": np, "torch": torch, "what": nonce})
+            answer = eval(call, {**ours, "what": nonce})
         except AssertionError:
             return "refuses"
-        return "accepts everything"
+        return "accepts everything" if answer is None or answer else "refuses"
 
     def asserts():
         try:
@@ -103,52 +167,73 @@ def probe(nonce, names, must_fail, here):
             return "refuses"
         return "accepts everything"
 
-    shell = get_ipython()  # noqa: F821
-    family = [*type(shell).__mro__, *type(shell.kernel).__mro__]
-    known = ("IPython", "ipykernel", "matplotlib_inline", "ipywidgets", "comm")
+    def of_cells(code):  # compiled from a cell
+        folder, _, name = looks.__code__.co_filename.rpartition("/")
+        return getattr(code, "co_filename", "").startswith(folder or name[:4])
+
+    def waiting():  # what runs between this cell and the check
+        loop = asyncio.get_event_loop()
+        calls = [*getattr(loop, "_ready", []), *getattr(loop, "_scheduled", [])]
+        things = [getattr(call, "_callback", None) for call in calls]
+        things += [task.get_coro() for task in asyncio.all_tasks(loop)]
+        things += [signal.getsignal(number) for number in range(1, 32)]
+        for thing in things:
+            inner = getattr(thing, "__func__", getattr(thing, "func", thing))
+            code = getattr(inner, "__code__", getattr(inner, "cr_code", None))
+            if of_cells(code):
+                yield code.co_name
+        for thread, frame in sys._current_frames().items():
+            while frame and thread != threading.get_ident():
+                if of_cells(frame.f_code):
+                    yield frame.f_code.co_name
+                frame = frame.f_back
+
+    known = ("IPython", "ipykernel", "matplotlib", "ipywidgets", "comm")
     hooks = [f for fs in shell.events.callbacks.values() for f in fs]
     transforms = shell.input_transformer_manager
+    transforms = [*transforms.cleanup_transforms, *transforms.line_transforms,
+                  *transforms.token_transformers]  # fmt: skip
     found = {name: resolve(name) for name in names}
-    found |= {f"checks.{name}": refuses(call) for name, call in must_fail.items()}
+    found |= {f"{name}, tried": refuses(call) for name, call in must_fail.items()}
     found |= {
         "assert": asserts(),
         "the module checks": looks(checks),
         "the module builtins": looks(builtins),
-        "the shell's methods": str([looks(cls) for cls in family]),
+        "the shell": str([looks(x) for x in shells]),
+        "the shell's methods": str(
+            [looks(cls) for part in parts for cls in type(part).__mro__]
+        ),
         "methods set on the shell": str(
-            sorted(
-                name
-                for thing in (shell, shell.kernel)
-                for name, value in vars(thing).items()
-                if type(value) is type(probe) and hasattr(type(thing), name)
-            )
-        ),
-        "AST transformers": str([looks(x) for x in shell.ast_transformers]),
-        "input transformers": str(
             [
-                looks(x)
-                for x in transforms.cleanup_transforms + transforms.line_transforms
+                name
+                for part in parts
+                for name, value in sorted(getattr(part, "__dict__", {}).items())
+                if callable(value) and hasattr(type(part), name)
             ]
-            + [str(x) for x in shell.input_transformers_post]
         ),
+        "what writes messages": str([looks(session.pack), looks(session.unpack)]),
+        "AST transformers": str([looks(x) for x in shell.ast_transformers]),
+        "input transformers": str([looks(x) for x in transforms])
+        + str([looks(x) for x in shell.input_transformers_post]),
         "hooks on cells": str(
             [looks(x) for x in hooks if not str(x.__module__).startswith(known)]
         ),
+        "what runs beside the cells": str(list(waiting())),
         "handlers of errors": str(shell.custom_exceptions),
         "traces": str([looks(sys.gettrace()), looks(sys.getprofile())]),
     }
-    failed = AssertionError(nonce + json.dumps(found))
+    failed = AssertionError(f"{nonce}{found!r}")
     failed._render_traceback_ = list  # or IPython would spend its time on a traceback
     raise failed
 
 
-# --- in the instructor's process --------------------------------------------------------
+# --- in the instructor's process ----------------------------------------------------
 
 
 def with_canaries(
     notebook: NotebookNode, own: set[str]
 ) -> tuple[NotebookNode, dict[str, str]]:
-    """A copy with a canary before each check, and the number of each canary by its id.
+    """A copy with a canary before each check, and all numbers by the id of their cell.
 
     own: the names that the exercises define; they differ from answer to answer.
     """
@@ -156,13 +241,15 @@ def with_canaries(
     nonces = {}
     last = [cell for cell in notebook.cells if is_check(cell)][-1:]
     for cell in notebook.cells:
+        copy.cells.append(nbformat.from_dict(cell))
         if is_check(cell):
             name = cell.metadata.nbgrader.grade_id.removeprefix("check_")
             names = {
                 path for path in used(cell.source) if path.split(".")[0] not in own
             }
-            copy.cells.append(canary(name, names | used_by_checks(), nonces))
-        copy.cells.append(nbformat.from_dict(cell))
+            copy.cells.insert(-1, canary(name, names | used_by_checks(), nonces))
+            nonces[cell.id] = secrets.token_hex(16)
+            copy.cells[-1].source += ending(nonces[cell.id])
         if cell in last:
             copy.cells.append(canary(THE_END, used_by_checks(), nonces))
     return copy, nonces
@@ -171,14 +258,22 @@ def with_canaries(
 def canary(name: str, names: Iterable[str], nonces: dict[str, str]) -> NotebookNode:
     """The canary before a check; its number joins the others."""
     nonce, function = secrets.token_hex(16), f"_{secrets.token_hex(8)}"
-    source = inspect.getsource(probe)
-    source = source.replace("probe", function)
-    call = f"{function}({nonce!r}, {sorted(names)!r}, {MUST_FAIL!r}, globals())"
-    cell = nbformat.v4.new_code_cell(f"{source}\n\n{call}")
+    source = inspect.getsource(probe).replace("probe", function)
+    # `type`, `globals` and the like may mean something else in the notebook.
+    alone = f"{function}.__class__({function}.__code__, {{}})"
+    given = f"{nonce!r}, {sorted(names)!r}, {MUST_FAIL!r}, {function}.__globals__"
+    cell = nbformat.v4.new_code_cell(f"{source}\n\n{alone}({given})")
     cell.id = f"{CANARY}{len(nonces)}"
     cell.metadata["canary"] = name
     nonces[cell.id] = nonce
     return cell
+
+
+def ending(nonce: str) -> str:
+    """The last lines of a check: an error that says that it has come to its end."""
+    name = f"_{nonce[:16]}"
+    error = f"{name} = AssertionError({nonce!r})"
+    return f"\n\n{error}\n{name}._render_traceback_ = lambda: []\nraise {name}"
 
 
 def without_canaries(
@@ -186,14 +281,19 @@ def without_canaries(
 ) -> tuple[NotebookNode, dict[str, dict[str, str]]]:
     """The executed notebook as it was handed in, and what each canary found, by check.
 
-    A canary that did not fail as it must has found {"canary": "did not fail"}.
+    A canary that did not fail as it must has found {"canary": "did not fail"}. A check
+    that passed without coming to its end has found {"end": …}, and gets an error.
     """
     found, cells = {}, []
     for cell in notebook.cells:
-        if cell.id in nonces:
-            found[cell.metadata["canary"]] = findings(cell, nonces[cell.id])
-        else:
-            cells.append(cell)
+        nonce = nonces.get(cell.id)
+        if nonce and "canary" in cell.metadata:
+            found[cell.metadata["canary"]] = findings(cell, nonce)
+            continue
+        cells.append(cell)
+        if nonce and not came_to_its_end(cell, nonce):
+            name = cell.metadata.nbgrader.grade_id.removeprefix("check_")
+            found.setdefault(name, {})["end"] = "passed without coming to its end"
     return nbformat.from_dict({**notebook, "cells": cells}), found
 
 
@@ -203,13 +303,37 @@ def findings(cell: NotebookNode, nonce: str) -> dict[str, str]:
     for error in errors:
         if error.ename == "AssertionError" and error.evalue.startswith(nonce):
             try:
-                said = json.loads(error.evalue.removeprefix(nonce))
+                said = ast.literal_eval(error.evalue.removeprefix(nonce))
                 return {str(key): str(value) for key, value in said.items()}
-            except (ValueError, AttributeError):
+            except (
+                SyntaxError,
+                ValueError,
+                AttributeError,
+                RecursionError,
+                MemoryError,
+            ):
                 return {"canary": "was tampered with"}
     if not cell.metadata.ran or {e.ename for e in errors} & {"TimedOut", "MemoryError"}:
         return {}
     return {"canary": "did not fail"}
+
+
+def came_to_its_end(check: NotebookNode, nonce: str) -> bool:
+    """Take the ending out of a check; False if one that passed has not reached it."""
+    check.source = check.source.removesuffix(ending(nonce))
+    end = [
+        output
+        for output in check.outputs
+        if output.output_type == "error"
+        and (output.ename, output.evalue) == ("AssertionError", nonce)
+    ]
+    errors = [output for output in check.outputs if output.output_type == "error"]
+    check.outputs = [output for output in check.outputs if output not in end]
+    if not errors:
+        why = "the check did not come to its end"
+        error = nbformat.v4.new_output("error", ename="NoEnd", evalue=why)
+        check.outputs.append(error)
+    return bool(errors)
 
 
 def evidence(
@@ -219,6 +343,8 @@ def evidence(
     lines = []
     for check, said in found.items():
         where = "after the last check" if check == THE_END else f"before check {check}"
+        if "end" in said:
+            lines.append(f"check {check}: {said.pop('end')}")
         if "canary" in said:
             lines.append(f"{where}: the canary {said['canary']}")
         elif said:
@@ -233,22 +359,83 @@ def evidence(
     return list(dict.fromkeys(lines))
 
 
+# --- what an answer has no reason to do ---------------------------------------------
+
+
 def suspicious(source: str) -> list[str]:
-    """What an answer has no reason to do; empty for code that does not parse."""
+    """What speaks for tampering in an answer; empty for code that does not parse."""
     tree = parse(source)
-    modules = imported(tree) | {"np", "nn", "torch", "checks", "builtins"}
-    lines = []
-    for node in ast.walk(tree):
-        name = getattr(node, "attr", getattr(node, "id", ""))
-        if name in SPIES:
-            lines.append(f"uses {name}")
-        if isinstance(node, ast.Attribute) and not isinstance(node.ctx, ast.Load):
-            if dotted(node.value) in modules:
-                lines.append(f"assigns {dotted(node)}")
-        elif isinstance(node, ast.Call) and dotted(node.func) in ("setattr", "delattr"):
-            if node.args and dotted(node.args[0]) in modules:
-                lines.append(f"calls {dotted(node.func)} on {dotted(node.args[0])}")
-    return lines
+    own = bound(source)
+    modules = (imported(tree) | {"np", "nn", "torch", "checks", "builtins"}) - own
+    try:
+        return [line for node in ast.walk(tree) for line in told_by(node, own, modules)]
+    except RecursionError:
+        return ["is nested too deeply to be read"]
+
+
+def told_by(node: ast.AST, own: set[str], modules: set[str]) -> Iterator[str]:
+    """What one node of a syntax tree says about its author."""
+    yield from (f"uses {name}" for name in names_in(node) if name in SPIES)
+    yield from (f"defines {name}" for name in defined_by(node) if name in LIES)
+    match node:
+        case ast.Name(name) if name in BY_NAME - own or HISTORY.fullmatch(name):
+            if name not in own:
+                yield f"uses {name}"
+        case ast.Import(names) | ast.ImportFrom(names=names):
+            module = getattr(node, "module", None)
+            for path in [module, *(alias.name for alias in names)]:
+                if {path, f"{module}.{path}"} & TOOLS:
+                    yield f"imports {path}"
+        case ast.Attribute(inner, ctx=use) | ast.Subscript(inner, ctx=use):
+            if not isinstance(use, ast.Load) and surrounds(inner, modules):
+                yield f"assigns {ast.unparse(node)}"
+        case ast.Call() if rewires(node, modules):
+            yield f"calls {ast.unparse(node)[:60]}"
+        case ast.Global(names) if modules & set(names):
+            yield f"declares global {', '.join(names)}"
+
+
+def names_in(node: ast.AST) -> Iterator[str]:
+    """The names in a node itself, those that are written as a text included."""
+    match node:
+        case ast.Name(name) | ast.Attribute(attr=name) | ast.FunctionDef(name):
+            yield name
+        case ast.Constant(str(name)) | ast.alias(name):
+            yield name
+
+
+def defined_by(node: ast.AST) -> Iterator[str]:
+    """The methods that a node gives to a class; a text may do it through type()."""
+    match node:
+        case ast.ClassDef(body=body):
+            yield from (getattr(statement, "name", "") for statement in body)
+            yield from (n.id for n in ast.walk(node) if isinstance(n, ast.Name)
+                        and isinstance(n.ctx, ast.Store))  # fmt: skip
+        case ast.Constant(str(name)):
+            yield name
+
+
+def surrounds(node: ast.AST, modules: set[str]) -> bool:
+    """Whether an expression is a module, its namespace, or that of the notebook."""
+    match node:
+        case ast.Call(ast.Name("globals" | "locals"), []):
+            return True
+        case ast.Call(ast.Name("vars"), [inner]) | ast.Attribute(inner, "__dict__"):
+            return surrounds(inner, modules)
+        case ast.Subscript(inner):
+            return dotted(inner) == "sys.modules"
+    return dotted(node) in modules | {"sys.modules"}
+
+
+def rewires(call: ast.Call, modules: set[str]) -> bool:
+    """Whether a call sets something in a module, or in its namespace."""
+    match call:
+        case ast.Call(ast.Attribute(inner, name)) if surrounds(inner, modules):
+            return name in ("update", "setdefault", "__setitem__", "__setattr__")
+        case ast.Call(function, [first, *_]) if surrounds(first, modules):
+            name = dotted(function).rpartition(".")[2]
+            return name in ("setattr", "delattr", "setitem", "__setattr__")
+    return False
 
 
 def imported(tree: ast.AST) -> set[str]:
@@ -263,11 +450,13 @@ def imported(tree: ast.AST) -> set[str]:
 
 
 def parse(source: str) -> ast.AST:
-    """The syntax tree of a cell, magics included; an empty one if it has none."""
-    try:
-        return ast.parse(TransformerManager().transform_cell(source))
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return ast.Module([], [])
+    """The syntax tree of a cell without its magics; an empty one if it has none."""
+    for text in (source, MAGIC.sub(r"\1pass", source)):
+        try:
+            return ast.parse(text)
+        except (SyntaxError, ValueError, RecursionError, MemoryError):
+            continue
+    return ast.Module([], [])
 
 
 @cache
@@ -302,12 +491,11 @@ def used(source: str) -> set[str]:
 
 def dotted(node: ast.AST) -> str:
     """np.linalg.norm as a text; empty for what is no such chain of names."""
-    if isinstance(node, ast.Name):
-        return node.id
-    if isinstance(node, ast.Attribute):
-        before = dotted(node.value)
-        return f"{before}.{node.attr}" if before else ""
-    return ""
+    parts = []
+    while isinstance(node, ast.Attribute):
+        parts.append(node.attr)
+        node = node.value
+    return ".".join([node.id, *parts[::-1]]) if isinstance(node, ast.Name) else ""
 
 
 def is_check(cell: NotebookNode) -> bool:

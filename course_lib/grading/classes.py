@@ -1,12 +1,16 @@
 """`course grade`: plan, collect, run, and say how everybody fared."""
 
+import shutil
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+import nbformat
+from nbformat import NotebookNode
 from rich.table import Table
 
+from course_lib.build import Unit
 from course_lib.grading import submissions
 from course_lib.grading.marks import TAMPERED, Mark
 from course_lib.grading.plan import Desk, Options, Plan, RunError, class_list, plan
@@ -32,6 +36,8 @@ def grade(
     tell: Callable[[int, int], None] = lambda done, total: None,
 ) -> Outcome:
     """Grade a class; RunError or NoSubmissions where that is impossible."""
+    if students and options.regrade:
+        options = replace(options, afresh=True)
     with desk.locked():
         if source and not dry_run:
             submissions.collect(desk.unit, source)
@@ -60,11 +66,32 @@ def run(desk: Desk, options: Options, todo: list[str], workers, scheduler):
         yield from Run(desk, options, pool).grade(todo)
     except Refused as error:
         raise RunError(
-            f"no sandbox can be built here: {error}. Run on Linux 5.14 or later with user "
-            "namespaces (or as root), or trust every submission and give --unsafe"
+            f"no sandbox can be built here: {error}. Run on Linux 5.14 or later with "
+            "user namespaces (or as root), or trust every submission: --unsafe"
         ) from None
     finally:
         pool.close()
+
+
+def new_class(folder: Path, unit: Unit) -> Desk:
+    """A folder of its own for a class that works on one unit."""
+    for path in (unit.source, unit.solution, unit.student):
+        target = folder / path.relative_to(unit.root)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(path, target)
+    shutil.copy(unit.root / "nbgrader_config.py", folder)
+    database = f"sqlite:///{folder / 'gradebook.db'}"
+    return Desk(Unit(folder, unit.name), database)
+
+
+def hand_in(desk: Desk, student: str, notebook: NotebookNode | str) -> Path:
+    """Put a notebook, or the text of a file, where nbgrader looks for a submission."""
+    text = notebook if isinstance(notebook, str) else nbformat.writes(notebook)
+    folder = submissions.folder_of(desk.unit, student)
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / desk.unit.student.name
+    path.write_text(text, encoding="utf-8")
+    return path
 
 
 def preview(desk: Desk, work: Plan, source: Path | None) -> list[str]:
@@ -78,13 +105,15 @@ def preview(desk: Desk, work: Plan, source: Path | None) -> list[str]:
 def remarks(work: Plan, marks: dict[str, Mark]) -> list[str]:
     """What the table does not say."""
     levels = Counter(mark.sandbox for mark in marks.values() if mark.sandbox)
+    if not marks:
+        return ["Nobody has handed in anything: submitted/STUDENT/UNIT/ is empty."]
     lines = [f"{len(work.todo)} graded now, {len(work.standing)} unchanged."]
     if levels:
         counts = ", ".join(f"{level} ({count})" for level, count in levels.items())
         lines.append(f"Sandbox: {counts}")
     if work.outdated:
         lines.append(
-            f"{work.outdated} marks rest on an earlier version of the unit, the packages "
+            f"{work.outdated} marks rest on an earlier version of the unit, a package "
             "or the limits; --regrade gives them anew."
         )
     flagged = [mark.student for mark in marks.values() if mark.status == TAMPERED]
@@ -102,5 +131,6 @@ def table(desk: Desk, outcome: Outcome) -> Table:
         caption=f"to be graded by hand: {waiting}",
     )
     for mark in outcome.marks:
-        result.add_row(mark.student, mark.points, mark.status, mark.why)
+        look = [f"{line}; decide yourself" for line in mark.evidence[:1]]
+        result.add_row(mark.student, mark.points, mark.status, *(look or [mark.why]))
     return result

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from course_lib.console import Units, chosen, console, progress, stop
+from course_lib.console import Units, advancing, chosen, console, progress, stop
 
 Unit = Annotated[str, typer.Argument(help="A unit, full name or beginning (01).")]
 Database = Annotated[
@@ -72,8 +72,8 @@ def grade(
     """Grade the submissions of a unit: sandboxed, side by side, and resumable.
 
     Submissions are read from submitted/STUDENT/UNIT/. Marks go to nbgrader's gradebook,
-    and each into grades.jsonl. What was graded before and has not changed is left alone;
-    a run that was interrupted goes on where it stopped.
+    and each into grades.jsonl. What was graded before and has not changed is left
+    alone; a run that was interrupted goes on where it stopped.
 
     **Examples**
 
@@ -94,7 +94,6 @@ def grade(
     desk = desk_of(unit, db)
     try:
         with progress() as bar:
-            task = bar.add_task(f"Grading {desk.unit.name}", total=None)
             outcome = classes.grade(
                 desk,
                 options,
@@ -103,7 +102,7 @@ def grade(
                 workers=workers,
                 scheduler=scheduler,
                 dry_run=dry_run,
-                tell=lambda done, total: bar.update(task, completed=done, total=total),
+                tell=advancing(bar, f"Grading {desk.unit.name}"),
             )
     except (RunError, NoSubmissions) as error:
         stop(str(error))
@@ -190,10 +189,8 @@ def answers(
         except bank_of.BankError as error:
             stop(str(error))
         with progress() as bar:
-            task = bar.add_task(f"Grading answers of {unit.name}", total=len(bank) + 1)
-            outcomes = bank_of.grade_bank(
-                unit, bank, advance=lambda task=task, bar=bar: bar.advance(task)
-            )
+            tell = advancing(bar, f"Grading answers of {unit.name}")
+            outcomes = bank_of.grade_bank(unit, bank, tell=tell)
         if verbose:
             console.print(bank_of.listing(outcomes))
         console.print(bank_of.table(unit, outcomes))

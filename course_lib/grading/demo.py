@@ -6,14 +6,15 @@ from pathlib import Path
 
 import nbformat
 from rich.console import Console
-from rich.table import Table
 
 from course_lib import build
 from course_lib.build import Unit
-from course_lib.grading import answers, report
-from course_lib.grading.classroom import Classroom, Mark
+from course_lib.console import advancing
+from course_lib.grading import answers, classes, feedback, report
+from course_lib.grading.plan import Options
+from course_lib.grading.sandbox import Limits
 
-CELL_TIMEOUT = 20  # seconds; the imports of a loaded machine take ten
+CELL_TIMEOUT = 20  # seconds
 MARKER = ".made-by-course-demo"
 
 
@@ -29,25 +30,24 @@ def run(unit: Unit, folder: Path, console: Console, progress: Callable) -> None:
         outcome = build.attempt(build.build, unit)
         if isinstance(outcome, str):
             raise DemoError(outcome)
-        bar.advance(task)
+        bar.update(task, completed=1)
         bar.print(f"{unit.name}: {'built' if outcome else 'up to date'}")
-        classroom = Classroom(folder, unit, cell_timeout=CELL_TIMEOUT)
-        submissions = example_class(unit)
-        for student, notebook in submissions.items():
-            classroom.submit(student, notebook)
-        task = bar.add_task("Grading the class", total=len(submissions))
-        marks = []
-        for student in submissions:
-            marks.append(classroom.grade(student))
-            bar.advance(task)
-        task = bar.add_task("Writing feedback", total=len(marks))
-        for mark in marks:
-            if mark.grades:
-                classroom.feedback(mark.student)
-            bar.advance(task)
-    console.print(table(unit, marks))
-    console.print(f"Marks:  {report.write_csv(classroom, marks)}", soft_wrap=True)
-    console.print(f"Report: {report.write(classroom, marks)}", soft_wrap=True)
+        desk = classes.new_class(folder, unit)
+        for student, notebook in example_class(unit).items():
+            classes.hand_in(desk, student, notebook)
+        outcome = classes.grade(
+            desk,
+            Options(Limits(cell=CELL_TIMEOUT), second_pass=False),
+            tell=advancing(bar, "Grading the class"),
+        )
+        pages = feedback.write_all(desk, None)
+    console.print(classes.table(desk, outcome))
+    for line in outcome.remarks:
+        console.print(line, soft_wrap=True)
+    page, marks = report.write_all(desk, csv=True)
+    console.print(f"Marks:    {marks}", soft_wrap=True)
+    console.print(f"Report:   {page}", soft_wrap=True)
+    console.print(f"Feedback: {pages[0].parents[2]}", soft_wrap=True)
 
 
 def prepare(folder: Path) -> None:
@@ -86,14 +86,3 @@ def write_something(notebook: nbformat.NotebookNode) -> None:
     for cell in notebook.cells:
         if cell.cell_type == "markdown" and "nbgrader" in cell.metadata:
             cell.source = "Neighbouring weeks are alike: I would split by years."
-
-
-def table(unit: Unit, marks: list[Mark]) -> Table:
-    """The table of marks: one line a student, which says why."""
-    waiting = sum(grade.waiting for mark in marks for grade in mark.grades)
-    caption = f"to be graded by hand: {waiting}"
-    result = Table("student", "mark", "status", "why", title=unit.name, caption=caption)
-    for mark in marks:
-        points = f"{mark.score:g}/{mark.max_score:g}" if mark.grades else "–"
-        result.add_row(mark.student, points, mark.status, mark.why)
-    return result

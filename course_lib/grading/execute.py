@@ -163,7 +163,7 @@ class Run:
         self.tidy()
 
     def spec(self) -> WarmSpec:
-        """The kernelspec that leads to our provisioner, with the box as configuration."""
+        """The kernelspec of our provisioner, with the box as configuration."""
         config = {"box": asdict(self.box), "files": self.files}
         stanza = {"provisioner_name": provisioner.NAME, "config": config}
         manager = WarmSpec()

@@ -8,7 +8,7 @@ import hashlib
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from functools import cache
 from importlib import metadata
 from pathlib import Path
@@ -22,6 +22,7 @@ from course_lib.grading import submissions
 from course_lib.grading.marks import CUT_OFF, MISSING, Ledger, Mark
 from course_lib.grading.sandbox import Limits
 
+GRADER = ("canaries", "execute", "sandbox", "sanitize", "zygote")  # marks rest on it
 PACKAGE = "ocean-deep-learning-course"
 
 
@@ -33,9 +34,11 @@ class RunError(Exception):
 class Options:
     """What the command line asks for."""
 
-    limits: Limits = Limits()
+    limits: Limits = field(default_factory=Limits)
     regrade: bool = False
     full: bool = False
+    second_pass: bool = True
+    afresh: bool = False  # execute again what has a result
     unsafe: bool = False
 
 
@@ -78,7 +81,7 @@ class Desk:
             yield
 
 
-# --- what is to be done -----------------------------------------------------------------
+# --- what is to be done -------------------------------------------------------------
 
 
 def standing(desk: Desk) -> tuple[set[str], set[str]]:
@@ -87,6 +90,8 @@ def standing(desk: Desk) -> tuple[set[str], set[str]]:
     Asked in SQL: nbgrader's own way costs seconds of imports.
     """
     if desk.sqlite and not desk.sqlite.exists():
+        if not desk.sqlite.parent.is_dir():
+            raise RunError(f"the gradebook has no folder: {desk.sqlite.parent}")
         return set(), set()
     handed_in = (
         "SELECT student_id FROM submitted_assignment s JOIN assignment a"
@@ -168,7 +173,6 @@ def digest(*things: object) -> str:
     return hashlib.sha256(json.dumps(things, sort_keys=True).encode()).hexdigest()
 
 
-@cache
 def source_hash(unit: Unit) -> str:
     """A hash of all that the course brings into the graded cells."""
     ours = {}
@@ -194,7 +198,8 @@ def environment_hash() -> str:
     ]
     versions = [(need.name, version_of(need.name)) for need in needed]
     library = Path(__file__).parents[1]
-    files = sorted([*library.glob("*.py"), *library.glob("[dm]*/*.py")])
+    grader = [library / "grading" / f"{name}.py" for name in GRADER]
+    files = sorted([*library.glob("*.py"), *library.glob("[dm]*/*.py"), *grader])
     return digest(versions, [path.read_text(encoding="utf-8") for path in files])
 
 
@@ -214,8 +219,9 @@ def version_of(package: str) -> str:
 def unmet() -> list[str]:
     """Packages that are missing or of another version than the course asks for."""
     return [
-        f"{need.name} {version_of(need.name) or 'is missing'} (wanted: {need.specifier})"
+        f"{need.name} {version or 'is missing'} (wanted: {need.specifier})"
         for need in requirements()
         if need.marker is None
-        and not need.specifier.contains(version_of(need.name) or "0")
+        for version in [version_of(need.name)]
+        if not (version and need.specifier.contains(version))
     ]

@@ -1,16 +1,20 @@
 """Who executes the tasks: threads of this process, or the workers of a Dask cluster."""
 
+import asyncio
+import logging
 import os
-import threading
 import uuid
-from collections import Counter
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
+from contextlib import nullcontext
 
-from course_lib.grading.execute import execute, never_ran
+from course_lib.grading.execute import Refused, execute, never_ran
 from course_lib.grading.plan import RunError
 
 DEADLY = 2  # workers that a submission may take down
-TOPIC = "course-grade"
+CONNECT = 5  # seconds until a scheduler answers
+PATIENCE = 60  # seconds without any worker
+FOLLOWERS = 256  # tasks on the cluster at a time; a waiting thread each
+NAME = "course-grade"
 
 
 class Threads:
@@ -30,97 +34,132 @@ class Threads:
         return [self.submit(text)]
 
     def close(self) -> None:
-        self.executor.shutdown(cancel_futures=True)
+        """Start nothing more; what runs is not waited for."""
+        self.executor.shutdown(wait=False, cancel_futures=True)
 
 
 class Cluster:
     """The workers of a Dask scheduler; they see tasks, and neither gradebook nor files.
 
-    Dask starts a task again elsewhere when its worker dies. Each start is counted here,
-    so that a submission which has taken down two workers is given up, and it alone.
+    Workers may come, go and die: Dask starts a lost task again elsewhere, and on_worker
+    sees to it that no submission takes down one worker after the other. A thread here
+    waits for each task.
     """
 
     def __init__(self, address: str):
-        """Raises RunError if nobody answers at the address."""
+        """Raises RunError if nobody answers at the address, or nobody works there."""
         from distributed import Client
 
+        logging.getLogger("distributed.client").setLevel("CRITICAL")  # it raises, too
         try:
-            self.client = Client(address, timeout=10, set_as_default=False)
-        except (OSError, ValueError) as error:
-            raise RunError(f"no Dask scheduler answers at {address}: {error}") from None
-        self.workers = list(self.client.scheduler_info(n_workers=-1)["workers"])
+            asyncio.run(knock(address))
+            self.client = Client(address, timeout=CONNECT, set_as_default=False)
+        except (OSError, TypeError, ValueError) as error:
+            why = str(error) or f"nothing came within {CONNECT} s"
+            raise RunError(f"no Dask scheduler answers at {address}: {why}") from None
+        self.address = address
+        self.executor = ThreadPoolExecutor(FOLLOWERS)
+        self.workers = self.count()
         if not self.workers:
-            raise RunError(f"the scheduler at {address} has no workers: start some")
-        self.room = 2 * sum(self.client.nthreads().values())
-        self.tasks: dict[str, tuple[str, Future[str]]] = {}
-        self.starts: Counter[str] = Counter()
-        self.lock = threading.Lock()
-        self.client.subscribe_topic(TOPIC, self.started)
+            self.close()
+            raise RunError(
+                f"the scheduler at {address} has no workers; start some: "
+                f"dask worker {address} --nthreads 1"
+            )
+
+    def count(self) -> list[str]:
+        """The workers at present; as many tasks find room that none of them waits."""
+        threads = self.client.nthreads()
+        self.room = 2 * max(1, sum(threads.values()))
+        return list(threads)
 
     def submit(self, text: str, **where: object) -> Future[str]:
-        """Execute a task on some worker, wherever it may have to be tried again."""
-        name, answer = uuid.uuid4().hex, Future()
-        self.tasks[name] = text, answer
-        self.launch(name, **where)
-        return answer
+        """Execute a task on some worker."""
+        return self.executor.submit(self.follow, text, **where)
 
     def everywhere(self, text: str) -> list[Future[str]]:
-        """Execute a task on each worker."""
-        return [self.submit(text, workers=[worker]) for worker in self.workers]
+        """Execute a task on each worker; on another if that one leaves."""
+        return [
+            self.submit(text, workers=[worker], allow_other_workers=True)
+            for worker in self.workers
+        ]
 
-    def launch(self, name: str, **where: object) -> None:
-        """Send a task to the scheduler."""
-        text = self.tasks[name][0]
-        key = f"{TOPIC}-{name}-{uuid.uuid4().hex[:8]}"
-        future = self.client.submit(on_worker, text, name, key=key, pure=False, **where)
-        future.add_done_callback(lambda done: self.ended(name, done))
+    def follow(self, text: str, **where: object) -> str:
+        """The result of a task; RunError if the cluster cannot give one."""
+        try:
+            result = self.execute(text, **where)
+            self.count()
+            return result
+        except (Refused, RunError):
+            raise
+        except (CancelledError, OSError) as error:
+            why = f"{type(error).__name__}: {error}".splitlines()[-1]
+            raise RunError(
+                f"the Dask cluster at {self.address} is lost ({why}). The marks so far "
+                "stand; run it again to go on"
+            ) from None
+        except Exception as error:
+            raise RunError(
+                f"the Dask cluster at {self.address} cannot execute anything: "
+                f"{type(error).__name__}: {error}; scheduler and workers need the same "
+                "packages as this machine, course_lib included"
+            ) from None
 
-    def started(self, event: tuple) -> None:
-        """A worker has begun a task: for the third time, if it took two workers down."""
-        name = event[1]
-        self.starts[name] += 1
-        if self.starts[name] > DEADLY:
-            self.give_up(name)
-
-    def ended(self, name: str, future) -> None:
-        """Pass a result on; a task that others took down with them starts anew."""
+    def execute(self, text: str, **where: object) -> str:
+        """Send a task to the cluster until it stays alive for long enough."""
         from distributed import KilledWorker
 
-        if future.status == "finished":
-            self.answer(name, future.result())
-        elif future.status == "error":
-            error = future.exception()
-            if not isinstance(error, KilledWorker):
-                self.answer(name, error)
-            elif self.starts[name] >= DEADLY:
-                self.give_up(name)
-            else:
-                self.launch(name)
+        starts = 0
+        while True:
+            key = f"{NAME}-{uuid.uuid4().hex}"
+            future = self.client.submit(on_worker, text, starts, key=key, **where)
+            try:
+                return self.wait(future)
+            except KilledWorker:  # maybe its neighbours' doing: the starts will tell
+                starts = self.client.get_metadata(key, starts)
 
-    def give_up(self, name: str) -> None:
-        """No worker is risked any more for this task."""
-        if name in self.tasks:
-            why = f"took {DEADLY} workers down"
-            self.answer(name, never_ran(self.tasks[name][0], why))
-
-    def answer(self, name: str, result: str | BaseException) -> None:
-        """Fulfil the promise that submit gave, once."""
-        with self.lock:
-            _, answer = self.tasks.pop(name, ("", None))
-        if answer is None:
-            return
-        if isinstance(result, BaseException):
-            answer.set_exception(result)
-        else:
-            answer.set_result(result)
+    def wait(self, future) -> str:
+        """The result of a future of Dask, as long as there is a worker to hope for."""
+        while True:
+            try:
+                return future.result(timeout=PATIENCE)
+            except TimeoutError:
+                if future.status == "error":
+                    raise
+                self.client.wait_for_workers(1, timeout=PATIENCE)
 
     def close(self) -> None:
+        """Leave the cluster; it forgets what it has not begun."""
+        self.executor.shutdown(wait=False, cancel_futures=True)
         self.client.close()
 
 
-def on_worker(text: str, name: str) -> str:
-    """What a worker runs: execute, announced."""
-    from distributed import get_worker
+async def knock(address: str) -> None:
+    """OSError, TypeError or ValueError unless a scheduler answers at an address.
 
-    get_worker().log_event(TOPIC, name)
-    return execute(text)
+    A Client finds out too, but most of what can be wrong keeps it from ending again.
+    """
+    from distributed import Security, rpc
+
+    tls = Security().get_connection_args("client")
+    async with asyncio.timeout(CONNECT), rpc(address, connection_args=tls) as server:
+        kind = (await server.identity())["type"]
+    if kind != "Scheduler":
+        raise ValueError(f"this is a {kind}")
+
+
+def on_worker(text: str, starts: int) -> str:
+    """What a worker runs: execute, unless the task has taken down too many workers.
+
+    starts: how often it was begun under another key. Whoever was there when a worker
+    died is begun again alone, lest others are blamed for what it does.
+    """
+    from distributed import Lock, get_client, get_worker
+
+    client, key = get_client(), get_worker().get_current_task()
+    starts = client.get_metadata(key, starts)
+    if starts >= DEADLY:
+        return never_ran(text, f"took {DEADLY} workers down")
+    with Lock(NAME) if starts else nullcontext():
+        client.set_metadata(key, starts + 1)
+        return execute(text)

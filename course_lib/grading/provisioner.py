@@ -13,6 +13,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+from contextlib import suppress
 from functools import lru_cache
 from typing import Any
 
@@ -22,12 +23,13 @@ from traitlets import Dict
 from course_lib.grading.sandbox import FULL, NONE, REDUCED, Box
 
 NAME = "course-warm"
+WORTH_TRYING = (FULL, REDUCED)
 PORTS = ("shell_port", "iopub_port", "stdin_port", "control_port", "hb_port")
 TRUSTED = {"level": NONE, "hidden": "", "memory": 0, "disk": 0}
 
 
 class Zygote:
-    """The asker's side of zygote.py; one for each process, started when first needed."""
+    """The asker's side of zygote.py: one a process, started when first needed."""
 
     def __init__(self) -> None:
         self.lock, self.process = threading.Lock(), None
@@ -35,7 +37,8 @@ class Zygote:
     def boot(self) -> None:
         """Start the process without waiting for its imports."""
         here, there = socket.socketpair()
-        self.socket, self.log = here, tempfile.TemporaryFile()
+        self.socket = here
+        self.log = tempfile.TemporaryFile()  # noqa: SIM115 (as long as the process)
         code = [sys.executable, "-P", "-m", "course_lib.grading.zygote"]
         with there:
             self.process = subprocess.Popen(
@@ -128,10 +131,8 @@ class WarmProcess:
 
     def send_signal(self, number: int) -> None:
         """Interrupt the kernel, or kill it."""
-        try:
+        with suppress(OSError):  # it may have ended
             self.line.sendall(b"i" if number == signal.SIGINT else b"k")
-        except OSError:  # it has ended
-            pass
 
     def kill(self) -> None:
         self.send_signal(signal.SIGKILL)
@@ -187,7 +188,7 @@ def best_level(hidden: str) -> tuple[str, tuple[str, ...]]:
     Each level is entered for the trial; none is left where even Landlock fails.
     """
     obstacles = []
-    for level in (FULL, REDUCED):
+    for level in WORTH_TRYING:
         box = Box(level, hidden, memory=4, disk=1)
         try:
             process = WarmProcess({"box": vars(box), "files": {}, "probe": True,

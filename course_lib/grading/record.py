@@ -1,8 +1,8 @@
 """An executed notebook -> nbgrader's gradebook and the autograded/ tree.
 
 nbgrader's own Autograde writes both, so that all its tools go on as usual; only its
-Execute is replaced, by one that reads what the sandbox has returned. nbgrader's commands
-and formgrader use it too: there it runs the sandbox itself.
+Execute is replaced, by one that reads what the sandbox has returned. formgrader and the
+commands of nbgrader use it too: there it runs the sandbox itself.
 """
 
 import base64
@@ -38,7 +38,7 @@ class RecordError(Exception):
 
 
 class SandboxedExecute(Execute):
-    """Puts in the outputs that the sandbox returned; runs the sandbox if none is named."""
+    """Puts in the outputs that the sandbox returned, or runs the sandbox for them."""
 
     executed = Unicode(help="The executed notebook; empty to run it now.").tag(
         config=True
@@ -117,8 +117,8 @@ class Register:
                 if "Cannot add or remove" not in str(error):
                     raise
                 raise RecordError(
-                    f"{self.unit.name} has gained or lost a graded cell since the first "
-                    "marks; begin another gradebook: --db sqlite:///new.db"
+                    f"{self.unit.name} has gained or lost a graded cell since the "
+                    "first marks; begin another gradebook: --db sqlite:///new.db"
                 ) from None
 
     def knows(self, template: Template) -> bool:

@@ -56,7 +56,7 @@ class Pool(Protocol):
 
 @dataclass(frozen=True)
 class Job:
-    """One submission on its way; `first` is the result of its first pass, if it had one."""
+    """One submission on its way; `first` is the result of an earlier, first pass."""
 
     student: str
     submission: str  # hash of its files
@@ -74,6 +74,7 @@ class Run:
         """Raises RunError where the unit cannot be graded here."""
         self.desk, self.unit, self.options, self.pool = desk, desk.unit, options, pool
         self.flying: dict[Future[str], Job] = {}
+        self.source = source_hash(desk.unit)
         self.results = desk.folder / "results"
         self.results.mkdir(parents=True, exist_ok=True)
         try:
@@ -104,7 +105,7 @@ class Run:
                 if mark := self.land(job, result):
                     yield mark
 
-    # --- the environment ----------------------------------------------------------------
+    # --- the environment -------------------------------------------------------------
 
     def reference(self) -> str:
         """The task that runs the graded path of the reference solution."""
@@ -119,7 +120,7 @@ class Run:
         return self.task(armed, self.template.files)
 
     def self_test(self, result: dict) -> dict[str, dict[str, str]]:
-        """What canaries say in a healthy kernel; RunError unless the solution is right."""
+        """What canaries say in health; RunError unless the solution is all right."""
         notebook = nbformat.from_dict(result["notebook"])
         notebook, healthy = canaries.without_canaries(notebook, self.nonces)
         broken = [cell for cell in notebook.cells if failure(cell)]
@@ -128,13 +129,13 @@ class Run:
             where = f" in cell {broken[0].id}" if broken else ""
             packages = f"; packages: {', '.join(unmet())}" if unmet() else ""
             raise RunError(
-                f"the reference solution of {self.unit.name} does not get full marks on "
-                f"this machine{where}: {reason}{packages}. Nobody was graded; mend the "
+                f"the reference solution of {self.unit.name} does not get full marks "
+                f"here{where}: {reason}{packages}. Nobody was graded; mend the "
                 "environment (make clean, then make test) and run again"
             )
         return healthy
 
-    # --- one submission -----------------------------------------------------------------
+    # --- one submission --------------------------------------------------------------
 
     def task(self, notebook: NotebookNode, files: dict[str, str]) -> str:
         """The task for whoever executes it."""
@@ -185,13 +186,13 @@ class Run:
         return digest(cells, files, limits, environment_hash())
 
     def known(self, key: str) -> dict | None:
-        """The result of an earlier execution; one that was cut off may be tried again."""
+        """The result of an earlier execution, unless it is to be tried again."""
         try:
             result = json.loads((self.results / f"{key}.json").read_text("utf-8"))
         except (OSError, ValueError):
             return None
         again = self.options.regrade and result["status"] != GRADED
-        return None if again else result
+        return None if again or self.options.afresh else result
 
     def judge(self, job: Job, result: dict) -> dict:
         """Take the canaries out of a result, and keep it with what they have found."""
@@ -208,7 +209,7 @@ class Run:
     def land(self, job: Job, result: dict) -> Mark | None:
         """Record a result, or send the submission on its full pass."""
         result["notebook"] = nbformat.from_dict(result["notebook"])
-        if not job.full and lost(result["notebook"]):
+        if not job.full and self.options.second_pass and lost(result["notebook"]):
             return self.send(replace(job, full=True, first=result))
         if job.first is not None:
             result = better(job.first, result)
@@ -225,15 +226,12 @@ class Run:
             grades = self.register.save(job.student, job.sanitized, executed)
         except RecordError as error:
             raise RunError(f"{job.student} could not be recorded: {error}") from None
-        status, why = result["status"], reason(executed, grades, result)
-        if result["evidence"]:
-            status, why = TAMPERED, f"{result['evidence'][0]}; decide yourself ({why})"
         return self.note(
             Mark(
                 unit=self.unit.name,
                 student=job.student,
-                status=status,
-                why=why,
+                status=TAMPERED if result["evidence"] else result["status"],
+                why=reason(executed, grades, result),
                 grades=grades,
                 evidence=result["evidence"],
                 notes=job.sanitized.notes,
@@ -249,7 +247,7 @@ class Run:
         """Put a mark into the log, with what it rests on."""
         mark = replace(
             mark,
-            source=source_hash(self.unit),
+            source=self.source,
             environment=environment_hash(),
             limits=asdict(self.options.limits),
             time=time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
@@ -259,7 +257,7 @@ class Run:
         return mark
 
 
-# --- judging an executed notebook -------------------------------------------------------
+# --- judging an executed notebook ---------------------------------------------------
 
 
 def failures(notebook: NotebookNode) -> list[NotebookNode]:
@@ -278,10 +276,9 @@ def lost(notebook: NotebookNode) -> bool:
 
 
 def better(first: dict, full: dict) -> dict:
-    """The full result, unless it was cut off with fewer points; costs are added up."""
-    cut_off = full["status"] != GRADED
-    fewer = len(failures(full["notebook"])) > len(failures(first["notebook"]))
-    counts = first if cut_off and fewer else full
+    """The full result, unless it was cut off and gives nothing; costs are added up."""
+    gain = len(failures(first["notebook"])) - len(failures(full["notebook"]))
+    counts = full if full["status"] == GRADED or gain > 0 else first
     return counts | {
         "evidence": list(dict.fromkeys(first["evidence"] + full["evidence"])),
         "seconds": first["seconds"] + full["seconds"],
@@ -299,4 +296,5 @@ def reason(executed: NotebookNode, grades: list, result: dict) -> str:
     elif failed:
         more = f" (and {len(failed) - 1} more)" if len(failed) > 1 else ""
         what = f"{failed[0].name}: {failed[0].message}{more}"
-    return f"{result['why']}; {what}" if result["why"] else what
+    said = not result["why"] or "timed out" in what
+    return what if said else f"{result['why']}; {what}"

@@ -5,7 +5,8 @@ files, into a box it cannot leave. The levels, best first:
 
 full      Linux namespaces: an own tree of files (read-only packages, a scratch folder
           of bounded size in memory), own processes, no network, no capabilities
-reduced   Landlock: the same files, no TCP; other processes stay visible
+reduced   Landlock: the same files, no TCP; other processes stay visible, and
+          memory that they share
 none      nothing but the limits; for code that one trusts
 """
 
@@ -28,6 +29,7 @@ SYSTEM = (  # what Python, its packages and fonts read
     *("/etc/ld.so.cache", "/etc/localtime", "/etc/mime.types"),
     *("/sys/devices/system/cpu", "/sys/devices/system/node"),
 )
+SHARED = "/dev/shm"  # semaphores of multiprocessing
 DEVICES = ("/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom")
 VARIABLES = (
     "PATH",
@@ -166,7 +168,7 @@ def make_tree(box: Box, root: str) -> None:
     show([p for p in readable() if p not in paths], root)
     for path in DEVICES:
         bind(path, root + path)
-    for path in (HOME, "/dev/shm", "/tmp", "/proc"):
+    for path in (HOME, SHARED, "/tmp", "/proc"):
         os.makedirs(root + path, exist_ok=True)
         os.chmod(root + path, 0o1777)
     Path(root + "/etc/passwd").write_text(f"student:x:0:0::{HOME}:/bin/false\n")
@@ -266,7 +268,11 @@ def restrict_files(home: str) -> None:
     rules = struct.pack("3Q", files, network, scope)
     rules = rules[: 8 if version < 4 else 16 if version < 6 else 24]
     ruleset = call("syscall", LANDLOCK_CREATE, rules, len(rules), 0)
-    allowed = dict.fromkeys(readable(), READ) | {"/proc/self": READ, home: files}
+    allowed = dict.fromkeys(readable(), READ) | {
+        "/proc/self": READ,
+        home: files,
+        SHARED: files,
+    }
     allowed |= dict.fromkeys(DEVICES, READ | 1 << 1)  # and write
     for path, access in allowed.items():
         descriptor = os.open(path, os.O_PATH | os.O_CLOEXEC)
@@ -290,3 +296,6 @@ def verify(box: Box) -> None:
         raise SandboxError(0, f"{name} of the course can still be read")
     if os.geteuid() == 0:
         raise SandboxError(0, "the code would run as root")
+    for path in (sys.prefix, sys.base_prefix):
+        if not os.access(path, os.R_OK | os.X_OK):
+            raise SandboxError(0, f"{path} is for root alone, and holds the packages")

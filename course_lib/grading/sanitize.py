@@ -25,7 +25,8 @@ SKIP = "skip-execution"  # nbclient does not run a cell with this tag
 LARGEST_NOTEBOOK = 64_000_000  # bytes
 LARGEST_FILES = 16_000_000  # bytes of all other files of a submission
 LONGEST_CELL = 200_000  # characters
-MOST_CELLS = 1000  # of a student's own
+LONGEST_TEXT = 2_000_000  # characters in all cells
+MOST_CELLS = 1000
 
 
 class Unreadable(ValueError):
@@ -103,11 +104,11 @@ def defined(source: str) -> set[str]:
     return {node.name for node in parse(source).body if isinstance(node, kinds)}
 
 
-# --- reading ----------------------------------------------------------------------------
+# --- reading ------------------------------------------------------------------------
 
 
 def read_notebook(path: Path) -> list[dict]:
-    """The cells of a submitted notebook; Unreadable, with the reason, if it has none."""
+    """The cells of a submitted notebook; Unreadable, with the reason, without any."""
     try:
         if path.stat().st_size > LARGEST_NOTEBOOK:
             megabytes = LARGEST_NOTEBOOK // 10**6
@@ -119,7 +120,7 @@ def read_notebook(path: Path) -> list[dict]:
         raise Unreadable(f"{path.name} is missing") from None
     except UnicodeDecodeError:
         raise Unreadable(f"{path.name} is no text file") from None
-    except (json.JSONDecodeError, RecursionError) as error:
+    except (ValueError, RecursionError, MemoryError) as error:
         what = "is empty" if path.stat().st_size == 0 else "breaks off or is damaged"
         line = f" (line {error.lineno})" if hasattr(error, "lineno") else ""
         raise Unreadable(f"{path.name} {what}{line}") from None
@@ -132,9 +133,12 @@ def cells_of(content: object, name: str) -> list[dict]:
     """Type, source, ids of each cell: all that is taken from a file of any format."""
     if isinstance(content, dict) and isinstance(content.get("worksheets"), list):
         sheets = [sheet for sheet in content["worksheets"] if isinstance(sheet, dict)]
-        content = {"cells": [c for s in sheets for c in s.get("cells") or []]}
+        lists = [s["cells"] for s in sheets if isinstance(s.get("cells"), list)]
+        content = {"cells": [cell for cells in lists for cell in cells]}
     if not isinstance(content, dict) or not isinstance(content.get("cells"), list):
         raise Unreadable(f"{name} is no notebook")
+    if len(content["cells"]) > MOST_CELLS:
+        raise Unreadable(f"{name} has more than {MOST_CELLS} cells")
     cells = []
     for cell in content["cells"]:
         if not isinstance(cell, dict):
@@ -154,6 +158,9 @@ def cells_of(content: object, name: str) -> list[dict]:
                 "attachments": cell.get("attachments"),
             }
         )
+    if sum(len(cell["source"]) for cell in cells) > LONGEST_TEXT:
+        millions = LONGEST_TEXT // 10**6
+        raise Unreadable(f"{name} has more than {millions} million characters of text")
     return cells
 
 
@@ -180,7 +187,7 @@ def support_files(folder: Path, but: list[str]) -> dict[str, str]:
     return files
 
 
-# --- matching ---------------------------------------------------------------------------
+# --- matching -----------------------------------------------------------------------
 
 
 def sanitize(template: Template, path: Path) -> Sanitized:
@@ -198,7 +205,7 @@ def sanitize(template: Template, path: Path) -> Sanitized:
 
 
 def matches(template: Template, given: list[dict], notes: list[str]) -> dict[int, str]:
-    """Which of our cells each given cell is: by grade id, cell id, source, definition."""
+    """Which of our cells each given cell is: by grade id, id, source or definition."""
     match: dict[int, str] = {}
     ours = {cell.id: cell for cell in template.cells}
     by_grade = {
@@ -269,8 +276,6 @@ def assemble(
         elif cell["source"].strip() and cell["type"] in ("code", "markdown"):
             added.setdefault(place, []).append(fill(NEW[cell["type"]](), cell))
             added[place][-1].id = f"added-{index}"
-    if sum(map(len, added.values())) > MOST_CELLS:
-        raise Unreadable(f"it has more than {MOST_CELLS} cells of its own")
     cells = added.get("", [])
     for ours in template.cells:
         cell, theirs = nbformat.from_dict(ours), handed_in.get(ours.id)

@@ -34,10 +34,10 @@ def students(unit: Unit) -> list[str]:
     return [path.name for path in folders if (path / unit.name).exists()]
 
 
-def notebook_of(unit: Unit, student: str) -> Path | None:
-    """The notebook of a submission, renamed or not; None if there is none.
+def notebook_of(unit: Unit, student: str) -> Path:
+    """The notebook of a submission, renamed or not.
 
-    Raises NoSubmissions for links, which may lead anywhere.
+    Raises NoSubmissions where there is none, and for links, which may lead anywhere.
     """
     folder = folder_of(unit, student)
     if folder.is_symlink() or folder.parent.is_symlink():
@@ -49,7 +49,9 @@ def notebook_of(unit: Unit, student: str) -> Path | None:
     likely = [path for path in notebooks if unit.name in path.name] or notebooks
     exact = [path for path in likely if path.name == unit.student.name]
     newest = sorted(likely, key=lambda path: (path.stat().st_mtime, path.name))
-    return next(iter(exact or newest[-1:]), None)
+    if not likely:
+        raise NoSubmissions("no notebook was handed in")
+    return (exact or newest)[-1]
 
 
 def digest(unit: Unit, student: str) -> str:
@@ -66,7 +68,7 @@ def digest(unit: Unit, student: str) -> str:
     return sha.hexdigest()
 
 
-# --- collecting -------------------------------------------------------------------------
+# --- collecting ---------------------------------------------------------------------
 
 
 def collect(unit: Unit, source: Path) -> int:

@@ -5,8 +5,8 @@
 SOCKET, an inherited descriptor, brings one connected socket for each kernel wanted. The
 zygote forks a supervisor, which reads the request from it (one line of JSON), forks the
 kernel, and answers with lines of JSON: {"pid": …} once it has started, {"exit": …,
-"reason": …, "peak": bytes} when it has ended. The letters i and k interrupt and kill the
-kernel; so does the end of the socket, hence of whoever asked for it.
+"reason": …, "peak": bytes} when it has ended. The letter i interrupts the kernel; k
+kills it, and so does the end of the socket, hence of whoever asked for it.
 
 The zygote itself never runs code of a student, and has one thread: a fork copies no
 other.
@@ -25,6 +25,7 @@ import signal
 import socket
 import sys
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 
 from course_lib.grading import sandbox
@@ -33,7 +34,7 @@ from course_lib.grading.sandbox import FULL, NONE, Box
 IMPORTS = (  # what lessons import; all that takes long
     *("torch", "torchvision", "pytorch_lightning", "matplotlib.pyplot", "xarray"),
     *("sklearn.datasets", "scipy.signal", "ipykernel.kernelapp", "ipykernel.ipkernel"),
-    *("ipykernel.debugger", "matplotlib_inline.backend_inline", "ipywidgets"),
+    *("ipykernel.debugger", "ipywidgets"),
     *("course_lib.checks", "course_lib.training", "course_lib.plots"),
     *("course_lib.results", "course_lib.metrics", "course_lib.datasets.mnist"),
 )
@@ -72,7 +73,7 @@ def preload() -> None:
         raise SystemExit(f"{threads} threads live in the zygote: it cannot be forked")
 
 
-# --- the supervisor: trusted, outside the sandbox ---------------------------------------
+# --- the supervisor: trusted, outside the sandbox -----------------------------------
 
 
 def supervise(line: socket.socket) -> None:
@@ -101,10 +102,8 @@ def supervise(line: socket.socket) -> None:
 
 def tell(line: socket.socket, **what: object) -> None:
     """One line of JSON to the asker, if it still listens."""
-    try:
+    with suppress(OSError):
         line.sendall(json.dumps(what).encode() + b"\n")
-    except OSError:
-        pass
 
 
 def start(request: dict, box: Box, folder: str, line: socket.socket) -> tuple[int, int]:
@@ -119,17 +118,17 @@ def start(request: dict, box: Box, folder: str, line: socket.socket) -> tuple[in
         os.close(errors)
         line.close()
         try:
-            os.setpgid(0, 0)
+            os.setsid()  # signals reach all of it; the scheduler takes it for one
             sandbox.enter(box, folder, user)
             arguments = prepare(request, box, folder, report)
             if box.level != NONE:
                 sandbox.verify(box)
+            if request.get("probe"):
+                os._exit(0)
+            run_kernel(arguments, report)
         except BaseException as error:
             os.write(report, f"{type(error).__name__}: {error}".encode())
             os._exit(1)
-        if request.get("probe"):
-            os._exit(0)
-        run_kernel(arguments, report)
     os.close(report)
     return child, errors
 
@@ -194,25 +193,20 @@ def kill_orphans() -> None:
 
     while family := psutil.Process().children(recursive=True):
         for process in family:
-            with_errors = psutil.NoSuchProcess, psutil.AccessDenied
-            try:
+            with suppress(psutil.Error):
                 process.kill()
                 process.wait(timeout=5)
-            except (*with_errors, psutil.TimeoutExpired):
-                continue
 
 
-# --- the kernel: in the sandbox ---------------------------------------------------------
+# --- the kernel: in the sandbox -----------------------------------------------------
 
 
 def prepare(request: dict, box: Box, folder: str, keep: int) -> list[str]:
-    """Environment, files and arguments of the kernel; nothing of the zygote stays open."""
+    """Environment, files and arguments of the kernel; no file of the zygote stays."""
     for number in (int(name) for name in os.listdir("/proc/self/fd")):
         if number > 2 and number != keep:
-            try:
+            with suppress(OSError):  # the one that listed them
                 os.close(number)
-            except OSError:  # the one that listed them
-                continue
     null = os.open("/dev/null", os.O_RDWR)
     for standard in (0, 1, 2):
         os.dup2(null, standard)
@@ -222,6 +216,7 @@ def prepare(request: dict, box: Box, folder: str, keep: int) -> list[str]:
     os.environ.clear()
     os.environ.update(environment)
     os.chdir(home if sandboxed else request["cwd"])
+    tempfile.tempdir = None  # it may have been found before
     if not sandboxed:
         return request["arguments"]
     for name, content in request["files"].items():
@@ -235,23 +230,21 @@ def prepare(request: dict, box: Box, folder: str, keep: int) -> list[str]:
 
 def run_kernel(arguments: list[str], started: int) -> None:
     """Become an ipykernel; close `started` once it listens. Never returns."""
-    code = 1
-    try:
-        signal.signal(signal.SIGINT, signal.default_int_handler)
-        for module in ("random", "numpy.random", "torch.random"):
-            if module in sys.modules:  # or all kernels would draw the same numbers
-                sys.modules[module].seed()
-        sys.argv = ["ipykernel_launcher", *arguments]
-        from ipykernel.kernelapp import IPKernelApp
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    for module in ("random", "numpy.random", "torch.random"):
+        if module in sys.modules:  # or all kernels would draw the same numbers
+            sys.modules[module].seed()
+    sys.argv = ["ipykernel_launcher", *arguments]
+    from ipykernel.kernelapp import IPKernelApp
 
-        app = IPKernelApp.instance()
-        app.initialize(arguments)
-        refresh_logs()
-        os.close(started)
+    app = IPKernelApp.instance()
+    app.initialize(arguments)
+    refresh_logs()
+    os.close(started)
+    try:
         app.start()
-        code = 0
     finally:
-        os._exit(code)
+        os._exit(0)
 
 
 def refresh_logs() -> None:
