@@ -14,7 +14,6 @@ app = typer.Typer(
     rich_markup_mode="markdown",
     pretty_exceptions_enable=False,
 )
-commands.register(app)
 
 
 @app.command("build")
@@ -86,6 +85,8 @@ def results_command(units: Units = None) -> None:
             table.add_row(unit.name[:2], row.name, value, row.claim, row.reference)
     console.print(table)
 
+
+commands.register(app)
 
 if __name__ == "__main__":
     app()

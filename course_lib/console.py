@@ -28,10 +28,10 @@ def stop(message: str) -> None:
 
 
 def progress() -> Progress:
-    """A bar with what is going on and the time it has taken."""
+    """A bar with what is going on, and the time that remains and has passed."""
     return Progress(
         SpinnerColumn(),
-        *Progress.get_default_columns()[:3],
+        *Progress.get_default_columns(),  # the last one estimates what remains
         TimeElapsedColumn(),
         console=console,
     )

@@ -4,7 +4,8 @@ import pytest
 from rich.console import Console
 
 from course_lib import build
-from course_lib.grading import answers
+from course_lib.grading import answers, classes
+from course_lib.grading.plan import Options
 from tests.conftest import ROOT
 
 UNITS = {unit.name: unit for unit in build.find_units(ROOT)}
@@ -23,3 +24,24 @@ def test_the_mutation_table(name):
         if not outcome.as_it_should
     ]
     assert misjudged == []
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1800)
+@pytest.mark.parametrize("name", UNITS)
+def test_the_graded_path_and_the_whole_lesson_give_equal_points(name, tmp_path):
+    """The first and last right and wrong answers of each exercise, four notebooks."""
+    unit, points = UNITS[name], []
+    bank = answers.read_bank(unit)
+    for full in (False, True):
+        desk = classes.new_class(tmp_path / str(full), unit)
+        for right in (True, False):
+            own = [answer for answer in bank if answer.right == right]
+            for student, chosen in (("last", own), ("first", own[::-1])):
+                codes = {answer.exercise: answer.code for answer in chosen}
+                notebook = answers.filled(unit, codes)
+                classes.hand_in(desk, f"{student}-{right}", notebook)
+        marks = classes.grade(desk, Options(full=full, second_pass=False)).marks
+        points.append({m.student: [(g.name, g.score) for g in m.grades] for m in marks})
+        assert {mark.full for mark in marks} == {full}
+    assert points[0] == points[1]

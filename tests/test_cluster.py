@@ -53,12 +53,8 @@ def execute(text):
 
 pools.execute = execute
 """
-DASK, LOOPBACK = (
-    [sys.executable, "-m", "dask"],
-    ["--host", "127.0.0.1", "--no-dashboard"],
-)
-LOCKS = "DASK_DISTRIBUTED__SCHEDULER__LOCKS__"
-LEASES = {LOCKS + "LEASE_TIMEOUT": "4s", LOCKS + "LEASE_VALIDATION_INTERVAL": "1s"}
+DASK = [sys.executable, "-m", "dask"]
+LOOPBACK = ["--host", "127.0.0.1", "--no-dashboard"]
 HIDDEN = b"twice three"  # of the hidden test, and nowhere else
 
 
@@ -67,26 +63,28 @@ class Dask:
 
     def __init__(self, folder: Path):
         self.folder, self.running = folder, {}
-        file = folder / "scheduler.json"
-        self.start("scheduler", "--port", "0", "--scheduler-file", file)
-        self.address = eventually(lambda: json.loads(file.read_text())["address"])
 
     def start(self, name: str, *arguments: object) -> None:
-        home, log = self.folder / name, self.folder / f"{name}.log"
+        home = self.folder / name
         home.mkdir()
-        self.running[name] = subprocess.Popen(
-            [*DASK, name.split("-")[0], *LOOPBACK, *map(str, arguments)],
-            cwd=home,
-            env=os.environ | LEASES | {"TMPDIR": str(home)},
-            stdout=log.open("w"),
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-        )
+        with (self.folder / f"{name}.log").open("w") as log:
+            self.running[name] = subprocess.Popen(
+                [*DASK, name.split("-")[0], *LOOPBACK, *map(str, arguments)],
+                cwd=home,
+                env=os.environ | {"TMPDIR": str(home)},
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
 
-    def add_workers(self, count: int, *arguments: object) -> None:
-        for number in range(count):
+    def start_all(self, workers: int, *arguments: object) -> None:
+        file = self.folder / "scheduler.json"
+        self.start("scheduler", "--port", 0, "--scheduler-file", file)
+        self.address = eventually(lambda: json.loads(file.read_text())["address"])
+        for number in range(workers):
             self.start(f"worker-{number}", self.address, *arguments)
-        eventually(lambda: self.log("scheduler").count("Register worker") == count)
+        log = "Register worker"
+        eventually(lambda: self.log("scheduler").count(log) >= workers)
 
     def log(self, name: str) -> str:
         return (self.folder / f"{name}.log").read_text()
@@ -112,13 +110,13 @@ class Dask:
 
     def stop(self, *names: str) -> None:
         """End processes with all that they have started, at once."""
+        family = []
         for name in names or tuple(self.running):
             process = self.running.pop(name)
-            family = psutil.Process(process.pid).children(recursive=True)
+            family += psutil.Process(process.pid).children(recursive=True)
             os.killpg(process.pid, signal.SIGKILL)
             process.wait()
-            left = psutil.wait_procs(family, timeout=20)[1]
-            assert not left
+        assert not psutil.wait_procs(family, timeout=20)[1]
 
 
 def eventually(probe, seconds=60):
@@ -137,7 +135,7 @@ def dask(folder: Path, workers: int, *arguments: object):
     """A cluster that ends with the test, whatever happens."""
     cluster = Dask(folder)
     try:
-        cluster.add_workers(workers, *(arguments or ("--nthreads", 1)))
+        cluster.start_all(workers, *(arguments or ("--nthreads", 1)))
         yield cluster
     finally:
         cluster.stop()
@@ -179,8 +177,9 @@ def finished(desk, run: subprocess.Popen) -> dict:
 
 
 def what_counts(mark: Mark) -> Mark:
-    """A mark without its costs."""
-    return replace(mark, submission="", seconds=0, peak=0, time="", gradebook="")
+    """A mark without its costs, and what they were on."""
+    costs = {"seconds": 0, "peak": 0, "time": "", "environment": ""}
+    return replace(mark, gradebook="", **costs)
 
 
 def test_marks_are_those_of_local_threads(cluster, desk, unit, tmp_path):  # noqa: F811
@@ -195,9 +194,8 @@ def test_marks_are_those_of_local_threads(cluster, desk, unit, tmp_path):  # noq
         assert what_counts(mark) == what_counts(expected[student])
     assert [marks[name].score for name in CODES] == [2, 2, 0, 0]
     assert HIDDEN in desk.unit.solution.read_bytes()
-    for name in cluster.running:
-        files = [path for path in (cluster.folder / name).rglob("*") if path.is_file()]
-        assert not [path for path in files if HIDDEN in path.read_bytes()]
+    files = [path for path in cluster.folder.rglob("*") if path.is_file()]
+    assert not [path for path in files if HIDDEN in path.read_bytes()]
 
 
 def test_a_worker_that_dies_is_replaced(cluster, desk):
@@ -294,7 +292,19 @@ def test_a_cluster_is_lost(tmp_path, monkeypatch, loss):
         try:
             (future,) = pool.everywhere(empty_task("any"))
             lost.stop(loss)
-            with pytest.raises(RunError, match=r"is lost .* marks so far stand"):
+            with pytest.raises(RunError, match=r"fails .* marks so far stand"):
                 future.result(timeout=30)
+        finally:
+            pool.close()
+
+
+def test_workers_without_the_course(tmp_path, monkeypatch):
+    (tmp_path / "course_lib.py").touch()  # no package, whatever is installed
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    with dask(tmp_path, workers=1) as strange:
+        pool = pools.Cluster(strange.address)
+        try:
+            with pytest.raises(RunError, match=r"different env.* course_lib included"):
+                pool.submit(empty_task("any")).result(timeout=60)
         finally:
             pool.close()

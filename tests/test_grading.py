@@ -26,10 +26,10 @@ QUICK = Options(Limits(cell=5, notebook=30))
 CODES = {
     "right": ("def double(x):\n    return x + x", 2, "all 1 exercises are right"),
     "noisy": (
-        "import sys, warnings, logging\ndef double(x):\n    print('hello')\n"
+        "import os, sys, warnings, logging\ndef double(x):\n    print('hello')\n"
         "    warnings.warn('careful')\n    logging.error('a line of log')\n"
         "    print('to stderr', file=sys.stderr)\n"
-        "    __import__('os').write(2, b'from C')\n    return 2 * x",
+        "    os.write(2, b'from C')\n    return 2 * x",
         2, "all 1 exercises are right",
     ),
     "wrong": ("def double(x):\n    return x", 0, "double: twice; seen: "),
@@ -268,7 +268,7 @@ def test_formgrader_and_nbgrader_work_on_the_course_folder(unit, monkeypatch):
     released = unit.student.read_bytes()
     assert api.generate_assignment(unit.name)["success"]
     assert unit.student.read_bytes() == released  # nbgrader makes what we committed
-    spy = CODES["noisy"][0] + "\nprint('process', __import__('os').getpid())"
+    spy = CODES["noisy"][0] + "\nprint('process', os.getpid())"
     path = unit.root / "submitted" / "kim" / unit.name / unit.student.name
     path.parent.mkdir(parents=True)
     nbformat.write(answered(unit, spy), path)

@@ -69,7 +69,7 @@ SPIES = {  # names with which an answer reads or rewires what surrounds it
     *("history_manager", "user_ns", "get_parent", "parent_header", "_showtraceback"),
     *("showtraceback", "iopub_socket", "shell_stream", "__code__", "__closure__"),
     *("__globals__", "__builtins__", "__subclasses__", "__defaults__"),
-    *("__kwdefaults__", "_render_traceback_"),
+    *("__kwdefaults__", "__getattribute__", "_render_traceback_", "import_module"),
 }
 BY_NAME = {"exec", "eval", "compile", "__import__"}  # model.eval() is another thing
 LIES = {  # methods with which an object passes for what it is not
@@ -78,6 +78,7 @@ LIES = {  # methods with which an object passes for what it is not
     *("__torch_function__", "__instancecheck__", "__class__"),
 }
 TOOLS = {"ctypes", "unittest.mock", "mock", "linecache", "bdb"}  # of no answer
+COMPARISONS = {path.rpartition(".")[2] for path in MUST_FAIL}
 HISTORY = re.compile(r"In|_i|_ii|_iii|_i\d+")  # where IPython keeps the cells
 MAGIC = re.compile(r"^([ \t]*)(?:[\w.]+ *= *)?[%!?].*|^()[\w.*]+\?+ *$", re.MULTILINE)
 
@@ -85,10 +86,10 @@ MAGIC = re.compile(r"^([ \t]*)(?:[\w.]+ *= *)?[%!?].*|^()[\w.*]+\?+ *$", re.MULT
 # --- in the kernel ------------------------------------------------------------------
 
 
-def probe(nonce, names, must_fail, here):
-    """Raise an error with all that a canary finds. Runs in the student's kernel.
+def probe(nonce, names, must_fail, asserts):
+    """An error with all that a canary finds. Called by a cell in the student's kernel.
 
-    Its own globals are empty: a student may call a variable `type`.
+    asserts: what became of an assertion there.
     """
     import asyncio
     import builtins
@@ -103,6 +104,7 @@ def probe(nonce, names, must_fail, here):
 
     from course_lib import checks
 
+    cell = sys._getframe(1)
     ours = {"np": np, "torch": torch, "checks": checks}
     shell = IPython.get_ipython()
     kernel, session = shell.kernel, shell.kernel.session
@@ -147,7 +149,9 @@ def probe(nonce, names, must_fail, here):
 
     def resolve(path):
         first, *rest = path.split(".")
-        thing = here.get(first, ours.get(first, getattr(builtins, first, None)))
+        thing = cell.f_globals.get(
+            first, ours.get(first, getattr(builtins, first, None))
+        )
         for name in rest:
             if isinstance(thing, type | module):
                 thing = getattr(thing, name, None)
@@ -158,17 +162,12 @@ def probe(nonce, names, must_fail, here):
             answer = eval(call, {**ours, "what": nonce})
         except AssertionError:
             return "refuses"
+        except Exception as error:
+            return f"raises {type(error).__name__}"
         return "accepts everything" if answer is None or answer else "refuses"
 
-    def asserts():
-        try:
-            assert not nonce, nonce
-        except AssertionError:
-            return "refuses"
-        return "accepts everything"
-
     def of_cells(code):  # compiled from a cell
-        folder, _, name = looks.__code__.co_filename.rpartition("/")
+        folder, _, name = cell.f_code.co_filename.rpartition("/")
         return getattr(code, "co_filename", "").startswith(folder or name[:4])
 
     def waiting():  # what runs between this cell and the check
@@ -188,6 +187,7 @@ def probe(nonce, names, must_fail, here):
                     yield frame.f_code.co_name
                 frame = frame.f_back
 
+    classes = dict.fromkeys(cls for part in parts for cls in type(part).__mro__)
     known = ("IPython", "ipykernel", "matplotlib", "ipywidgets", "comm")
     hooks = [f for fs in shell.events.callbacks.values() for f in fs]
     transforms = shell.input_transformer_manager
@@ -196,13 +196,11 @@ def probe(nonce, names, must_fail, here):
     found = {name: resolve(name) for name in names}
     found |= {f"{name}, tried": refuses(call) for name, call in must_fail.items()}
     found |= {
-        "assert": asserts(),
+        "assert": asserts,
         "the module checks": looks(checks),
         "the module builtins": looks(builtins),
         "the shell": str([looks(x) for x in shells]),
-        "the shell's methods": str(
-            [looks(cls) for part in parts for cls in type(part).__mro__]
-        ),
+        "the shell's methods": str([looks(cls) for cls in classes]),
         "methods set on the shell": str(
             [
                 name
@@ -224,7 +222,7 @@ def probe(nonce, names, must_fail, here):
     }
     failed = AssertionError(f"{nonce}{found!r}")
     failed._render_traceback_ = list  # or IPython would spend its time on a traceback
-    raise failed
+    return failed
 
 
 # --- in the instructor's process ----------------------------------------------------
@@ -255,15 +253,32 @@ def with_canaries(
     return copy, nonces
 
 
+CELL = """\
+{box} = {{}}
+__import__("builtins").exec({source!r}, {box})
+try:
+    assert not {nonce!r}
+except __import__("builtins").AssertionError:
+    {box}["assert"] = "refuses"
+{box}["assert"] = {box}.get("assert", "accepts everything")
+raise {box}["probe"]({nonce!r}, {names!r}, {must_fail!r}, {box}["assert"])
+"""
+
+
 def canary(name: str, names: Iterable[str], nonces: dict[str, str]) -> NotebookNode:
-    """The canary before a check; its number joins the others."""
-    nonce, function = secrets.token_hex(16), f"_{secrets.token_hex(8)}"
-    source = inspect.getsource(probe).replace("probe", function)
-    # `type`, `globals` and the like may mean something else in the notebook.
-    alone = f"{function}.__class__({function}.__code__, {{}})"
-    given = f"{nonce!r}, {sorted(names)!r}, {MUST_FAIL!r}, {function}.__globals__"
-    cell = nbformat.v4.new_code_cell(f"{source}\n\n{alone}({given})")
-    cell.id = f"{CANARY}{len(nonces)}"
+    """The canary before a check; its number joins the others.
+
+    It finds its names by itself: a student may call a variable `type`.
+    """
+    nonce = secrets.token_hex(16)
+    source = CELL.format(
+        box=f"_{secrets.token_hex(8)}",
+        source=inspect.getsource(probe),
+        nonce=nonce,
+        names=sorted(names),
+        must_fail=MUST_FAIL,
+    )
+    cell = nbformat.v4.new_code_cell(source, id=f"{CANARY}{len(nonces)}")
     cell.metadata["canary"] = name
     nonces[cell.id] = nonce
     return cell
@@ -387,7 +402,10 @@ def told_by(node: ast.AST, own: set[str], modules: set[str]) -> Iterator[str]:
                 if {path, f"{module}.{path}"} & TOOLS:
                     yield f"imports {path}"
         case ast.Attribute(inner, ctx=use) | ast.Subscript(inner, ctx=use):
-            if not isinstance(use, ast.Load) and surrounds(inner, modules):
+            compares = getattr(node, "attr", "") in COMPARISONS
+            if not isinstance(use, ast.Load) and (
+                surrounds(inner, modules) or (compares and dotted(inner) != "self")
+            ):
                 yield f"assigns {ast.unparse(node)}"
         case ast.Call() if rewires(node, modules):
             yield f"calls {ast.unparse(node)[:60]}"
@@ -402,6 +420,8 @@ def names_in(node: ast.AST) -> Iterator[str]:
             yield name
         case ast.Constant(str(name)) | ast.alias(name):
             yield name
+        case ast.BinOp(ast.Constant(str(one)), ast.Add(), ast.Constant(str(other))):
+            yield one + other
 
 
 def defined_by(node: ast.AST) -> Iterator[str]:
@@ -416,12 +436,12 @@ def defined_by(node: ast.AST) -> Iterator[str]:
 
 
 def surrounds(node: ast.AST, modules: set[str]) -> bool:
-    """Whether an expression is a module, its namespace, or that of the notebook."""
+    """Whether an expression is a module, or the namespace of one."""
     match node:
         case ast.Call(ast.Name("globals" | "locals"), []):
             return True
         case ast.Call(ast.Name("vars"), [inner]) | ast.Attribute(inner, "__dict__"):
-            return surrounds(inner, modules)
+            return dotted(inner) != "self"
         case ast.Subscript(inner):
             return dotted(inner) == "sys.modules"
     return dotted(node) in modules | {"sys.modules"}
@@ -432,9 +452,10 @@ def rewires(call: ast.Call, modules: set[str]) -> bool:
     match call:
         case ast.Call(ast.Attribute(inner, name)) if surrounds(inner, modules):
             return name in ("update", "setdefault", "__setitem__", "__setattr__")
-        case ast.Call(function, [first, *_]) if surrounds(first, modules):
-            name = dotted(function).rpartition(".")[2]
-            return name in ("setattr", "delattr", "setitem", "__setattr__")
+        case ast.Call(function, [first, ast.Constant(name), *_]):
+            sets = dotted(function).rpartition(".")[2].strip("_")
+            known = surrounds(first, modules) or name in COMPARISONS
+            return known and sets in ("setattr", "delattr", "setitem")
     return False
 
 

@@ -46,6 +46,7 @@ def grade(
         if dry_run:
             return Outcome(list(work.standing.values()), preview(desk, work, source))
         marks = dict(work.standing)
+        tell(len(marks), len(names))
         if work.todo:
             for mark in run(desk, options, work.todo, workers, scheduler):
                 marks[mark.student] = mark

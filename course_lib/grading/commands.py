@@ -57,16 +57,22 @@ def grade(
         float, typer.Option(help="GiB that a submission may hold.", min=0.5)
     ] = 4,
     regrade: Annotated[
-        bool, typer.Option(help="Also what the course has changed, or was cut off.")
+        bool,
+        typer.Option(
+            "--regrade", help="Also what the course has changed, or was cut off."
+        ),
     ] = False,
     dry_run: Annotated[
-        bool, typer.Option(help="Say what would be graded; write nothing.")
+        bool, typer.Option("--dry-run", help="Say what would be graded; write nothing.")
     ] = False,
     unsafe: Annotated[
-        bool, typer.Option(help="Run students' code without a sandbox, as yourself.")
+        bool,
+        typer.Option(
+            "--unsafe", help="Run students' code without a sandbox, as yourself."
+        ),
     ] = False,
     full: Annotated[
-        bool, typer.Option(help="Run all lesson cells for everybody.")
+        bool, typer.Option("--full", help="Run all lesson cells for everybody.")
     ] = False,
 ) -> None:
     """Grade the submissions of a unit: sandboxed, side by side, and resumable.

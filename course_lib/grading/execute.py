@@ -92,6 +92,13 @@ class WarmSpec(KernelSpecManager):
         return self.spec
 
 
+class Manager(AsyncKernelManager):
+    """Both sides know their connection: no file holds its key."""
+
+    def write_connection_file(self, **_: object) -> None:
+        pass
+
+
 class Client(NotebookClient):
     """nbclient, with an end to the output that it keeps, and no wait at the start."""
 
@@ -129,7 +136,7 @@ class Run:
         """Run every cell that is not skipped, and say how it ended."""
         context = zmq.asyncio.Context()
         context.setsockopt(zmq.MAXMSGSIZE, LARGEST_MESSAGE)
-        manager = AsyncKernelManager(
+        manager = Manager(
             context=context, kernel_spec_manager=self.spec(), kernel_name="python3"
         )
         client = Client(

@@ -3,8 +3,9 @@
 import asyncio
 import logging
 import os
+import threading
 import uuid
-from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import nullcontext
 
 from course_lib.grading.execute import Refused, execute, never_ran
@@ -15,6 +16,7 @@ CONNECT = 5  # seconds until a scheduler answers
 PATIENCE = 60  # seconds without any worker
 FOLLOWERS = 256  # tasks on the cluster at a time; a waiting thread each
 NAME = "course-grade"
+SUSPECTS = threading.Lock()  # of one worker
 
 
 class Threads:
@@ -87,26 +89,21 @@ class Cluster:
     def follow(self, text: str, **where: object) -> str:
         """The result of a task; RunError if the cluster cannot give one."""
         try:
-            result = self.execute(text, **where)
+            result = self.insist(text, **where)
             self.count()
             return result
         except (Refused, RunError):
             raise
-        except (CancelledError, OSError) as error:
-            why = f"{type(error).__name__}: {error}".splitlines()[-1]
-            raise RunError(
-                f"the Dask cluster at {self.address} is lost ({why}). The marks so far "
-                "stand; run it again to go on"
-            ) from None
         except Exception as error:
+            why = " ".join(f"{type(error).__name__}: {error}".split())
             raise RunError(
-                f"the Dask cluster at {self.address} cannot execute anything: "
-                f"{type(error).__name__}: {error}; scheduler and workers need the same "
-                "packages as this machine, course_lib included"
+                f"the Dask cluster at {self.address} fails ({why}); the marks so far "
+                "stand. See that scheduler and workers run, with the packages of this "
+                "machine, course_lib included, and run it again"
             ) from None
 
-    def execute(self, text: str, **where: object) -> str:
-        """Send a task to the cluster until it stays alive for long enough."""
+    def insist(self, text: str, **where: object) -> str:
+        """Send a task until Dask does not give it up with the workers it was on."""
         from distributed import KilledWorker
 
         starts = 0
@@ -151,15 +148,15 @@ async def knock(address: str) -> None:
 def on_worker(text: str, starts: int) -> str:
     """What a worker runs: execute, unless the task has taken down too many workers.
 
-    starts: how often it was begun under another key. Whoever was there when a worker
-    died is begun again alone, lest others are blamed for what it does.
+    starts: how often it was begun under another key. Tasks that were on a worker when
+    it died take turns from then on, lest one is blamed for what another does.
     """
-    from distributed import Lock, get_client, get_worker
+    from distributed import get_client, get_worker
 
     client, key = get_client(), get_worker().get_current_task()
     starts = client.get_metadata(key, starts)
     if starts >= DEADLY:
         return never_ran(text, f"took {DEADLY} workers down")
-    with Lock(NAME) if starts else nullcontext():
+    with SUSPECTS if starts else nullcontext():
         client.set_metadata(key, starts + 1)
         return execute(text)

@@ -146,7 +146,7 @@ class Run:
     def take(self, student: str) -> Mark | None:
         """Sanitize a submission and send it on; its mark if that is all."""
         folder = submissions.folder_of(self.unit, student)
-        if not folder.exists():
+        if not os.path.lexists(folder):
             return self.note(
                 Mark(self.unit.name, student, MISSING, "nothing handed in")
             )

@@ -200,7 +200,10 @@ def sanitize(template: Template, path: Path) -> Sanitized:
     notebook = nbformat.v4.new_notebook(metadata=build.METADATA)
     notebook.cells = assemble(template, given, match, notes)
     # A check file of the student would come before the course's own.
-    files = support_files(path.parent, ["timestamp.txt"]) | template.files
+    try:
+        files = support_files(path.parent, ["timestamp.txt"]) | template.files
+    except OSError as error:
+        raise Unreadable(f"a file beside it cannot be read: {error.strerror}") from None
     return Sanitized(notebook, files, notes)
 
 
@@ -213,11 +216,14 @@ def matches(template: Template, given: list[dict], notes: list[str]) -> dict[int
         for c in ours.values()
         if "nbgrader" in c.metadata
     }
+    by_name: set[str] = set()
     for key, known in (("grade_id", by_grade), ("id", {i: i for i in ours})):
         for index, cell in enumerate(given):
             name = cell[key] if isinstance(cell[key], str) else None
-            if index not in match and name in known:
+            taken = key == "id" and known.get(name) in by_name
+            if index not in match and name in known and not taken:
                 match[index] = known[name]
+        by_name = set(match.values())  # a grade id counts more than a cell id
     for same in (same_source, same_definition):
         for identity, cell in ours.items():
             if identity not in match.values():

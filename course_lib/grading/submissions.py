@@ -1,12 +1,15 @@
 """Where submissions lie, and how they get there from a folder or a zip."""
 
 import hashlib
+import lzma
 import os
 import re
 import shutil
 import stat
+import struct
 import tempfile
 import zipfile
+import zlib
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
@@ -19,7 +22,13 @@ DECORATION = re.compile(
 )
 
 
-class NoSubmissions(ValueError):
+DAMAGE = (  # what zipfile raises
+    *(OSError, RuntimeError, EOFError, IndexError, OverflowError, ValueError),
+    *(zipfile.BadZipFile, struct.error, zlib.error, lzma.LZMAError),
+)
+
+
+class NoSubmissions(Exception):
     """A source of submissions that cannot be used."""
 
 
@@ -31,7 +40,7 @@ def folder_of(unit: Unit, student: str) -> Path:
 def students(unit: Unit) -> list[str]:
     """Who has handed in something for the unit."""
     folders = sorted((unit.root / "submitted").glob("*/"))
-    return [path.name for path in folders if (path / unit.name).exists()]
+    return [path.name for path in folders if os.path.lexists(path / unit.name)]
 
 
 def notebook_of(unit: Unit, student: str) -> Path:
@@ -39,6 +48,8 @@ def notebook_of(unit: Unit, student: str) -> Path:
 
     Raises NoSubmissions where there is none, and for links, which may lead anywhere.
     """
+    if ODD & set(student):
+        raise NoSubmissions(f"nbgrader cannot take the name {student!r}: rename it")
     folder = folder_of(unit, student)
     if folder.is_symlink() or folder.parent.is_symlink():
         raise NoSubmissions("its folder is a link: ask for the files themselves")
@@ -58,11 +69,12 @@ def digest(unit: Unit, student: str) -> str:
     """A hash of all files of a submission; changes when any of them does."""
     sha = hashlib.sha256()
     folder = folder_of(unit, student)
-    for path in sorted(folder.rglob("*")):
+    inside = [] if folder.is_symlink() else sorted(folder.rglob("*"))
+    for path in [folder, *inside]:
         sha.update(f"\0{path.relative_to(folder)}\0".encode("utf-8", "replace"))
-        if path.is_symlink():
+        if path.is_symlink():  # which may lead anywhere
             sha.update(os.fsencode(os.readlink(path)))
-        elif path.is_file():
+        elif path.is_file() and os.access(path, os.R_OK):
             with path.open("rb") as file:
                 sha.update(hashlib.file_digest(file, "sha256").digest())
     return sha.hexdigest()
@@ -104,22 +116,27 @@ def found(folder: Path) -> Iterator[Path]:
 
 def unpack(source: Path, folder: Path) -> None:
     """Unpack a zip, but nothing that leaves the folder, no links, and no bomb."""
-    with zipfile.ZipFile(source) as archive:
-        entries = [entry for entry in archive.infolist() if not entry.is_dir()]
-        if sum(entry.file_size for entry in entries) > LARGEST_ZIP:
-            raise NoSubmissions(
-                f"{source} unpacks to more than {LARGEST_ZIP >> 30} GiB"
-            )
-        for entry in entries:
-            name = PurePosixPath(entry.filename)
-            if stat.S_ISLNK(entry.external_attr >> 16):
-                continue
-            if name.is_absolute() or ".." in name.parts:
-                raise NoSubmissions(f"{source} has an entry that leaves it: {name}")
-            try:
-                archive.extract(entry, folder)
-            except (zipfile.BadZipFile, RuntimeError, OSError) as error:
-                raise NoSubmissions(f"{source} is damaged at {name}: {error}") from None
+    try:
+        with zipfile.ZipFile(source) as archive:
+            entries = [entry for entry in archive.infolist() if not entry.is_dir()]
+            check(source, entries)
+            for entry in entries:
+                if not stat.S_ISLNK(entry.external_attr >> 16):
+                    archive.extract(entry, folder)
+    except DAMAGE as error:
+        raise NoSubmissions(
+            f"{source} is damaged: {error or 'it ends early'}"
+        ) from None
+
+
+def check(source: Path, entries: list[zipfile.ZipInfo]) -> None:
+    """NoSubmissions for a zip that would fill the disk or leave its folder."""
+    if sum(entry.file_size for entry in entries) > LARGEST_ZIP:
+        raise NoSubmissions(f"{source} unpacks to more than {LARGEST_ZIP >> 30} GiB")
+    for entry in entries:
+        name = PurePosixPath(entry.filename)
+        if name.is_absolute() or ".." in name.parts:
+            raise NoSubmissions(f"{source} has an entry that leaves it: {name}")
 
 
 def take(unit: Unit, source: Path, notebook: Path) -> int:
@@ -129,18 +146,21 @@ def take(unit: Unit, source: Path, notebook: Path) -> int:
     target = folder_of(unit, student)
     fresh = unit.root / "submitted" / f".new-{os.getpid()}"
     shutil.rmtree(fresh, ignore_errors=True)
-    fresh.mkdir(parents=True)
-    if len(parts) > 1:
-        shutil.copytree(notebook.parent, fresh, symlinks=True, dirs_exist_ok=True)
-    else:
-        shutil.copy2(notebook, fresh)
-    target.parent.mkdir(parents=True, exist_ok=True)
-    if target.exists() and not same(target, fresh):
-        put_aside(unit, student)
-    if target.exists():
-        shutil.rmtree(fresh)
-    else:
-        fresh.rename(target)
+    try:
+        fresh.mkdir(parents=True)
+        if len(parts) > 1:
+            shutil.copytree(notebook.parent, fresh, symlinks=True, dirs_exist_ok=True)
+        else:
+            shutil.copy2(notebook, fresh)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if target.exists() and not same(target, fresh):
+            put_aside(unit, student)
+        if not target.exists():
+            fresh.rename(target)
+    except OSError as error:
+        raise NoSubmissions(f"{notebook} cannot be collected: {error}") from None
+    finally:
+        shutil.rmtree(fresh, ignore_errors=True)
     return 1
 
 
@@ -149,7 +169,8 @@ def clean_name(name: str, unit: str) -> str:
     name = re.sub(rf"[ _-]*{re.escape(unit)}[ _-]*", "", name)
     while (shorter := DECORATION.sub("", name)) != name:
         name = shorter
-    name = "".join("_" if letter in ODD else letter for letter in name).strip(" .")
+    odd = [letter in ODD or not letter.isprintable() for letter in name]
+    name = "".join("_" if o else c for c, o in zip(name, odd, strict=True)).strip(" .")
     if not name:
         raise NoSubmissions("a notebook tells no student: name it <student>.ipynb")
     return name

@@ -257,5 +257,6 @@ def refresh_logs() -> None:
 
 if __name__ == "__main__":
     os.environ["OMP_NUM_THREADS"] = "1"
+    os.environ["PYDEVD_DISABLE_FILE_VALIDATION"] = "1"  # debugpy would warn
     os.environ["MPLBACKEND"] = "module://matplotlib_inline.backend_inline"
     serve(socket.socket(fileno=int(sys.argv[1])))
