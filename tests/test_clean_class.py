@@ -16,7 +16,7 @@ BEFORE = [  # cells that honest students add before the first exercise
     "%matplotlib inline\nimport matplotlib.pyplot as plt",
     "np.set_printoptions(precision=3)\ntorch.manual_seed(1)",
     "def show(x):\n    print(type(x), getattr(x, 'shape', ''))",
-    "def show(x):\n    print(type(x), getattr(x, 'shape', 0))",
+    "from dataclasses import dataclass\n@dataclass\nclass Mine:\n    lr: float = 1",
     "list = [1, 2]\nmax = 3\nx = y = data = list",
     "%timeit -n 1 -r 1 np.zeros(10)",
     "!echo hello",

@@ -22,6 +22,7 @@ from nbformat import NotebookNode
 from course_lib import checks
 
 CANARY, THE_END = "canary-", "the end"
+MOST, LONGEST = 30, 200  # lines of evidence, and characters in one
 MUST_FAIL = {  # a call of every comparison with what it must refuse
     "abs": "abs(-1.0) == -1.0",
     "all": "all([True, False])",
@@ -78,7 +79,10 @@ LIES = {  # methods with which an object passes for what it is not
     *("__torch_function__", "__instancecheck__", "__class__"),
 }
 TOOLS = {"ctypes", "unittest.mock", "mock", "linecache", "bdb"}  # of no answer
-COMPARISONS = {path.rpartition(".")[2] for path in MUST_FAIL}
+COMPARISONS = {path.rpartition(".")[2] for path in MUST_FAIL} - {
+    *("abs", "all", "any", "array", "affine", "fail"),  # things have these, too
+}
+NO_CODE = (SyntaxError, ValueError, RecursionError, MemoryError)
 HISTORY = re.compile(r"In|_i|_ii|_iii|_i\d+")  # where IPython keeps the cells
 MAGIC = re.compile(r"^([ \t]*)(?:[\w.]+ *= *)?[%!?].*|^()[\w.*]+\?+ *$", re.MULTILINE)
 
@@ -320,13 +324,7 @@ def findings(cell: NotebookNode, nonce: str) -> dict[str, str]:
             try:
                 said = ast.literal_eval(error.evalue.removeprefix(nonce))
                 return {str(key): str(value) for key, value in said.items()}
-            except (
-                SyntaxError,
-                ValueError,
-                AttributeError,
-                RecursionError,
-                MemoryError,
-            ):
+            except (*NO_CODE, AttributeError, TypeError):
                 return {"canary": "was tampered with"}
     if not cell.metadata.ran or {e.ename for e in errors} & {"TimedOut", "MemoryError"}:
         return {}
@@ -371,7 +369,7 @@ def evidence(
     for cell in notebook.cells:
         if cell.cell_type == "code" and not is_locked(cell):
             lines += [f"cell {cell.id}: {line}" for line in suspicious(cell.source)]
-    return list(dict.fromkeys(lines))
+    return [line[:LONGEST] for line in dict.fromkeys(lines)][:MOST]
 
 
 # --- what an answer has no reason to do ---------------------------------------------
@@ -382,6 +380,10 @@ def suspicious(source: str) -> list[str]:
     tree = parse(source)
     own = bound(source)
     modules = (imported(tree) | {"np", "nn", "torch", "checks", "builtins"}) - own
+    for node in ast.walk(tree):
+        match node:
+            case ast.Assign([ast.Name(name)], value) if surrounds(value, modules):
+                modules.add(name)
     try:
         return [line for node in ast.walk(tree) for line in told_by(node, own, modules)]
     except RecursionError:
@@ -408,7 +410,7 @@ def told_by(node: ast.AST, own: set[str], modules: set[str]) -> Iterator[str]:
             ):
                 yield f"assigns {ast.unparse(node)}"
         case ast.Call() if rewires(node, modules):
-            yield f"calls {ast.unparse(node)[:60]}"
+            yield f"calls {ast.unparse(node)}"
         case ast.Global(names) if modules & set(names):
             yield f"declares global {', '.join(names)}"
 
@@ -475,7 +477,7 @@ def parse(source: str) -> ast.AST:
     for text in (source, MAGIC.sub(r"\1pass", source)):
         try:
             return ast.parse(text)
-        except (SyntaxError, ValueError, RecursionError, MemoryError):
+        except NO_CODE:
             continue
     return ast.Module([], [])
 
