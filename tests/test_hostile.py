@@ -238,9 +238,8 @@ HARM = {
     ),
     "2 GB in files without a name": Case(
         "import os\n"
-        "files, block = [os.memfd_create(str(i)) for i in range(4)], b'x' * 2**24\n"
-        "for _ in range(31):\n"
-        "    for file in files: os.write(file, block)\n"
+        "for file in [os.memfd_create(str(i)) for i in range(2)]:\n"
+        "    os.posix_fallocate(file, 0, 2**30)\n"
         "print('TWO' + ' GIGABYTES')",
         status=(OUT_OF_MEMORY, TIMED_OUT, GRADED),
         score=None,
@@ -287,6 +286,12 @@ HARM = {
         "    create_comm(target_name='jupyter.widget', data={'state': state})",
         status=(GRADED, TIMED_OUT, KILLED),
         score=None,
+    ),
+    "widgets": Case(
+        "import ipywidgets\n"
+        "with ipywidgets.Output():\n    print(1)\n"
+        "ipywidgets.interact(lambda x: x, x=3)",
+        flaw="execute.py: nbclient's OutputWidget needs the widget state: KeyError",
     ),
     "outputs that grow afterwards": Case(
         "for i in range(6):\n"
@@ -525,7 +530,8 @@ CHEATS = {
         "old = np.abs\nnp.abs = lambda x: 0 * old(x)", "np.abs is not what it was"
     ),
     "patches np.asarray": cheat(
-        "np.asarray = lambda x, dtype=None: np.zeros(2)", "the canary did not fail"
+        "np.asarray = lambda x, dtype=None: np.zeros(2)",
+        "np.asarray is not what it was",
     ),
     "patches a check": cheat(
         "checks.close = print", "before check double: checks.close"
@@ -637,7 +643,7 @@ CHEATS = {
     ),
     "errors that nobody sees": cheat(
         "get_ipython().showtraceback = print\nget_ipython()._showtraceback = print",
-        "methods set on the shell",
+        "uses showtraceback",
     ),
     "errors that are handled": cheat(
         "get_ipython().set_custom_exc((AssertionError,), lambda *args: None)",

@@ -382,7 +382,7 @@ def suspicious(source: str) -> list[str]:
     modules = (imported(tree) | {"np", "nn", "torch", "checks", "builtins"}) - own
     for node in ast.walk(tree):
         match node:
-            case ast.Assign([ast.Name(name)], value) if surrounds(value, modules):
+            case ast.Assign([ast.Name(name)], value) if dotted(value) in modules:
                 modules.add(name)
     try:
         return [line for node in ast.walk(tree) for line in told_by(node, own, modules)]

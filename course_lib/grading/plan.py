@@ -14,8 +14,9 @@ from importlib import metadata
 from pathlib import Path
 
 from packaging.requirements import Requirement
-from sqlalchemy import create_engine, text
+from sqlalchemy import URL, create_engine, inspect, make_url, text
 from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.pool import NullPool
 
 from course_lib.build import Unit
 from course_lib.grading import submissions
@@ -97,19 +98,17 @@ def standing(desk: Desk) -> tuple[set[str], set[str]]:
         "SELECT student_id FROM submitted_assignment s JOIN assignment a"
         " ON a.id = s.assignment_id WHERE a.name = :unit"
     )
-    engine = create_engine(desk.database)
     try:
+        engine = create_engine(desk.database, poolclass=NullPool)
         with engine.connect() as connection:
+            if not inspect(connection).has_table("submitted_assignment"):
+                return set(), set()
             everybody = connection.execute(text("SELECT id FROM student"))
             done = connection.execute(text(handed_in), {"unit": desk.unit.name})
             return {row[0] for row in everybody}, {row[0] for row in done}
-    except SQLAlchemyError as error:
-        if "no such table" in str(error) or "does not exist" in str(error):
-            return set(), set()
+    except (SQLAlchemyError, ImportError, ValueError) as error:
         reason = str(error.__cause__ or error).splitlines()[0]
         raise RunError(f"the gradebook does not open: {reason}") from None
-    finally:
-        engine.dispose()
 
 
 def class_list(desk: Desk, named: list[str] | None) -> list[str]:
@@ -164,8 +163,10 @@ def unchanged(desk: Desk, mark: Mark, recorded: bool) -> bool:
 
 
 def name_of(database: str) -> str:
-    """A URL without the password that it may hold."""
-    return database.split("@")[-1]
+    """A URL without the user, the password and the driver that it may name."""
+    url = make_url(database).difference_update_query(["user", "password"])
+    place = {"host": url.host, "port": url.port, "database": url.database}
+    return str(URL.create(url.get_backend_name(), **place, query=url.query))
 
 
 def digest(*things: object) -> str:

@@ -60,13 +60,15 @@ class SandboxedExecute(Execute):
 
 
 class LastError(logging.Handler):
-    """Keeps the last line of the last traceback that was logged."""
+    """Keeps what the last traceback that was logged says, without its explanations."""
 
     text = "nbgrader gave no reason"
 
     def emit(self, record: logging.LogRecord) -> None:
         if "Traceback" in record.getMessage():
-            self.text = record.getMessage().strip().splitlines()[-1]
+            lines = record.getMessage().strip().splitlines()
+            frames = [n for n, line in enumerate(lines) if line.startswith("  ")]
+            self.text = lines[frames[-1] + 1]
 
 
 class Register:

@@ -28,6 +28,7 @@ from course_lib.grading.plan import (
     environment_hash,
     name_of,
     source_hash,
+    standing,
     unmet,
 )
 from course_lib.grading.record import RecordError, Register, failure
@@ -156,8 +157,12 @@ class Run:
             sanitized = sanitize(self.template, path)
         except (Unreadable, submissions.NoSubmissions) as error:
             why = f"{error}; ask for the file again"
-            mark = Mark(self.unit.name, student, UNREADABLE, why)
-            return self.note(replace(mark, submission=submission))
+            return self.refuse(student, submission, why)
+        except Exception as error:  # unforeseen; nobody else shall suffer from it
+            why = (
+                f"the grader fails on it, report this: {type(error).__name__}: {error}"
+            )
+            return self.refuse(student, submission, why)
         if path.name != self.unit.student.name:
             sanitized.notes.append(f"the file was called {path.name}")
         return self.send(Job(student, submission, sanitized, self.options.full))
@@ -225,7 +230,9 @@ class Run:
         try:
             grades = self.register.save(job.student, job.sanitized, executed)
         except RecordError as error:
-            raise RunError(f"{job.student} could not be recorded: {error}") from None
+            standing(self.desk)  # a gradebook that does not answer ends the run
+            why = f"nbgrader cannot record it: {error}"
+            return self.refuse(job.student, job.submission, why)
         return self.note(
             Mark(
                 unit=self.unit.name,
@@ -242,6 +249,11 @@ class Run:
                 peak=result["peak"],
             )
         )
+
+    def refuse(self, student: str, submission: str, why: str) -> Mark:
+        """The mark of what cannot be graded."""
+        mark = Mark(self.unit.name, student, UNREADABLE, why, submission=submission)
+        return self.note(mark)
 
     def note(self, mark: Mark) -> Mark:
         """Put a mark into the log, with what it rests on."""
