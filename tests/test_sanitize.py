@@ -13,8 +13,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from course_lib import build
-from course_lib.grading import answers, submissions
+from course_lib.grading import answers, canaries, submissions
 from course_lib.grading.sanitize import (
+    LONGEST_CELL,
     SKIP,
     Sanitized,
     Template,
@@ -135,6 +136,33 @@ def test_damage_is_mended_and_the_answer_counts(clean, name):
     assert answer.cell_type == "code"
 
 
+TOO_MUCH = {  # what no student writes, and what would take the grader long
+    "a number of 5000 digits": ('{"cells": [], "nbformat": ' + "4" * 5000, "damaged"),
+    "nested too deeply": ('{"cells": ' + "[" * 100_000, "damaged"),
+    "sheets of nothing": ('{"worksheets": [{"cells": 5}, 6]}', "no cell of"),
+    "cells without an end": (json.dumps({"cells": [{}] * 5000}), "1000 cells"),
+    "three million characters": (
+        json.dumps({"cells": [{"cell_type": "code", "source": "x" * 3_000_000}]}),
+        "2 million characters",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", TOO_MUCH)
+def test_what_is_too_much_is_unreadable_and_says_why(clean, name):
+    text, why = TOO_MUCH[name]
+    with pytest.raises(Unreadable, match=why):
+        clean(text)
+
+
+def test_a_huge_cell_is_cut(clean):
+    content = submission()
+    cell_of(content, "fit_pca")["source"] = "x" * (LONGEST_CELL + 1)
+    notebook = clean(content).notebook
+    assert max(len(cell.source) for cell in notebook.cells) == LONGEST_CELL
+    check_ours(notebook)
+
+
 def test_notebooks_of_format_3_are_read(clean):
     cells = [{"cell_type": "code", "language": "python", "input": ANSWER, "outputs": [],
               "collapsed": False, "metadata": {}}]  # fmt: skip
@@ -217,6 +245,22 @@ class TestFiles:
         with pytest.raises(submissions.NoSubmissions, match="rename it"):
             submissions.notebook_of(unit, "a*b")
 
+    def test_a_folder_without_a_notebook_says_so(self, unit):
+        (self.folder(unit) / "essay.txt").write_text("x")
+        with pytest.raises(submissions.NoSubmissions, match="no notebook"):
+            submissions.notebook_of(unit, "ada")
+
+    def test_a_link_for_a_folder_is_refused_and_not_followed(self, unit, tmp_path):
+        (tmp_path / "elsewhere").mkdir()
+        folder = submissions.folder_of(unit, "ada")
+        folder.parent.mkdir(parents=True)
+        folder.symlink_to(tmp_path / "elsewhere")
+        before = submissions.digest(unit, "ada")
+        (tmp_path / "elsewhere" / "new.txt").write_text("x")
+        assert submissions.digest(unit, "ada") == before
+        with pytest.raises(submissions.NoSubmissions, match="link"):
+            submissions.notebook_of(unit, "ada")
+
     def test_a_link_is_refused(self, unit, tmp_path):
         (tmp_path / "secret.ipynb").write_text("{}")
         folder = self.folder(unit)
@@ -292,6 +336,7 @@ def mutate(content, path, action, value):
 PLACES = [path for path in places(submission()) if path]
 
 
+@pytest.mark.slow
 @settings(max_examples=500, deadline=None, derandomize=True,
           suppress_health_check=[HealthCheck.function_scoped_fixture])  # fmt: skip
 @given(data=st.data())
@@ -317,8 +362,11 @@ def test_five_hundred_mutated_notebooks(tmp_path, data):
         return
     check_ours(sanitized.notebook)
     json.dumps(sanitized.notebook)
+    for cell in sanitized.notebook.cells:
+        canaries.suspicious(cell.source)
 
 
+@pytest.mark.filterwarnings("ignore:Duplicate name")
 @settings(max_examples=50, deadline=None, derandomize=True,
           suppress_health_check=[HealthCheck.function_scoped_fixture])  # fmt: skip
 @given(data=st.data())
@@ -340,3 +388,67 @@ def test_mutated_zips(tmp_path_factory, data):
     with contextlib.suppress(submissions.NoSubmissions):
         submissions.collect(build.Unit(course, UNIT.name), folder / "all.zip")
     assert set(os.listdir(folder)) == {"all.zip", "course"}
+
+
+HONEST = [  # what looks like tampering and is none
+    "model.eval()\nre.compile('x')\ntorch.compile(model)",
+    "for _i in range(3):\n    print(_i)",
+    "global_step = 0\ndef step():\n    global global_step\n    global_step += 1",
+    "torch.backends.cudnn.deterministic = True",
+    "plt.rcParams['figure.figsize'] = 4, 3\nplt.rcParams.update({'font.size': 9})",
+    "import os\nos.environ['OMP_NUM_THREADS'] = '1'",
+    "layer.affine = False\nself.close = self.array = 3",
+    "class A(dict):\n    def __init__(self, **k):\n        self.__dict__.update(k)",
+    "data['close'] = prices.array",
+    "setattr(model, 'name', 'x')\ngetattr(cost, 'grad_fn', None)",
+    "import gc, inspect\ngc.collect()\ninspect.signature(print)",
+    "%matplotlib inline\nx = %timeit -o 1\nfiles = !ls\n!pip list\nnp.abs?",
+    "%%time\ntype = 'cnn'",
+    "mock = [1, 2]\nprint('mock')",
+    "nn = Net()\nnn.training = False",
+]
+TAMPERING = {
+    "np.allclose = f": "assigns np.allclose",
+    "import numpy\nnumpy.testing.assert_allclose = f": "assigns numpy.testing.assert_",
+    "from course_lib import checks as c\nc.close = f": "assigns c.close",
+    "c = checks\nc.array = f": "assigns c.array",
+    "setattr(checks, 'close', f)": "calls setattr",
+    "object.__setattr__(checks, 'close', f)": "calls object.__setattr__",
+    "vars(np)['allclose'] = f": "assigns vars(np)",
+    "np.__dict__.update(allclose=f)": "calls np.__dict__.update",
+    "sys.modules['course_lib.checks'].close = f": "assigns sys.modules",
+    "globals()['checks'] = f": "assigns globals()",
+    "def f():\n    global np": "declares global np",
+    "checks.close.__code__ = f": "uses __code__",
+    "from sys import _getframe as look": "uses _getframe",
+    "getattr(sys, '_get' + 'frame')": "uses _getframe",
+    "exec(text)": "uses exec",
+    "print(In[-1])": "uses In",
+    "import ctypes": "imports ctypes",
+    "from unittest.mock import patch": "imports unittest.mock",
+    "from unittest import mock": "imports mock",
+    "class A(float):\n    def __eq__(self, x): return True": "defines __eq__",
+    "class A(float):\n    __lt__ = yes": "defines __lt__",
+    "type('A', (float,), {'__eq__': yes})": "defines __eq__",
+    "%time 1\nnp.allclose = f": "assigns np.allclose",
+}
+
+
+@pytest.mark.parametrize("source", HONEST)
+def test_honest_code_is_not_suspicious(source):
+    assert canaries.suspicious(source) == []
+
+
+@pytest.mark.parametrize("source", TAMPERING)
+def test_tampering_is_named(source):
+    assert TAMPERING[source] in " ".join(canaries.suspicious(source))
+
+
+@pytest.mark.parametrize(
+    "source",
+    ["(" * 10**5, "-" * 10**5 + "1", "a" + ".b" * 2900 + " = 1", "%time 1\n" * 9000,
+     "1+" * 60_000 + "1", "a" + "()" * 50_000, "\0", "\ud800", "'\\N{x}'"],
+    ids=range(9),
+)  # fmt: skip
+def test_no_code_stops_the_search(source):
+    assert isinstance(canaries.suspicious(source), list)
