@@ -9,6 +9,7 @@ from pathlib import Path
 import nbformat
 from nbformat import NotebookNode
 from rich.table import Table
+from rich.text import Text
 
 from course_lib.build import Unit
 from course_lib.grading import submissions
@@ -133,5 +134,6 @@ def table(desk: Desk, outcome: Outcome) -> Table:
     )
     for mark in outcome.marks:
         look = [f"{line}; decide yourself" for line in mark.evidence[:1]]
-        result.add_row(mark.student, mark.points, mark.status, *(look or [mark.why]))
+        row = mark.student, mark.points, mark.status, *(look or [mark.why])
+        result.add_row(*map(Text, row))  # no markup of students
     return result

@@ -106,10 +106,16 @@ class Client(NotebookClient):
 
     async def async_start_new_kernel_client(self) -> KernelClient:
         self.kc = self.km.client()
-        self.kc.allow_stdin = False
         self.kc.start_channels()
+        self.kc.allow_stdin = False
         await self.kc.get_iopub_msg(timeout=STARTUP)  # its welcome: it hears us
         return self.kc
+
+    def process_message(self, msg, cell, cell_index):
+        msg["content"].pop("transient", None)  # a display has no name to grow by
+        if msg["msg_type"].startswith(("comm", "update_display")):  # widgets
+            return None
+        return super().process_message(msg, cell, cell_index)
 
     def output(self, outs, msg, display_id, cell_index):
         errors = [output for output in outs if output.output_type == "error"]
@@ -146,7 +152,6 @@ class Run:
             allow_errors=True,
             interrupt_on_timeout=True,
             error_on_timeout={"ename": "TimedOut", "evalue": "", "traceback": []},
-            coalesce_streams=True,
             record_timing=False,
             store_widget_state=False,
             extra_arguments=["--IPKernelApp.log_level=ERROR"],
@@ -195,7 +200,9 @@ class Run:
 
     def keep_reply(self, cell: NotebookNode, cell_index: int, execute_reply: dict):
         """Remember how the kernel says that a cell ended."""
-        self.replies[cell_index] = execute_reply["content"]
+        said = execute_reply["content"]
+        forged = {"status": "error", "ename": "BadReply", "evalue": "no answer"}
+        self.replies[cell_index] = said if isinstance(said, dict) else forged
 
     def late(self, index: int) -> bool:
         """Whether a cell was interrupted for taking too long."""
@@ -229,11 +236,12 @@ class Run:
             if cell.cell_type != "code":
                 continue
             reply = self.replies.get(index)
+            cell.execution_count = None
             if "canary" in cell.metadata:
                 cell.metadata["ran"] = bool(reply)
             check = cell.metadata.get("nbgrader", {}).get("grade", False)
             outputs = (clean(output, check) for output in cell.get("outputs", []))
-            cell.outputs = [output for output in outputs if output]
+            cell.outputs = joined([output for output in outputs if output])
             if reply and reply.get("status") == "error":
                 self.note_error(cell, reply)
             elif not reply and check and cell.source.strip():
@@ -241,7 +249,7 @@ class Run:
 
     def note_error(self, cell: NotebookNode, reply: dict) -> None:
         """The error that a cell ended with stands last in its outputs."""
-        name, value = str(reply.get("ename")), str(reply.get("evalue"))[:LONGEST]
+        name, value = plain(reply.get("ename")), plain(reply.get("evalue"))[:LONGEST]
         if name == "TimedOut":
             value = f"timed out after {self.limits.cell:g} s"
         if name in MEMORY_ERRORS or NO_MEMORY in value:
@@ -292,11 +300,11 @@ def clean(output: NotebookNode, check: bool) -> NotebookNode | None:
     """
     kind = output.get("output_type")
     if kind == "stream":
-        return nbformat.v4.new_output("stream", name="stdout", text=str(output.text))
+        return nbformat.v4.new_output("stream", name="stdout", text=plain(output.text))
     if kind == "error":
-        lines = [str(line)[:LONGEST] for line in output.get("traceback") or []][:100]
-        value = str(output.get("evalue"))[:LONGEST]
-        name = str(output.get("ename"))[:100]
+        lines = [plain(line)[:LONGEST] for line in output.get("traceback") or []][:100]
+        value = plain(output.get("evalue"))[:LONGEST]
+        name = plain(output.get("ename"))[:100]
         return nbformat.v4.new_output(
             "error", ename=name, evalue=value, traceback=lines
         )
@@ -305,16 +313,39 @@ def clean(output: NotebookNode, check: bool) -> NotebookNode | None:
     data = {}
     for mime, content in output.data.items():
         if mime == "text/plain" or is_picture(mime, content):
-            data[mime] = str(content)
+            data[mime] = plain(content)
     kept = {"output_type": "display_data" if check else kind}
     if kept["output_type"] == "execute_result":
         kept["execution_count"] = None
     return nbformat.from_dict(kept | {"data": data, "metadata": {}})
 
 
+def plain(text: object) -> str:
+    """Text that every later step can encode."""
+    return str(text).encode("utf-8", "replace").decode().replace("\0", "")
+
+
+def joined(outputs: list[NotebookNode]) -> list[NotebookNode]:
+    """Outputs in which pieces of text that follow each other are one."""
+    result: list[NotebookNode] = []
+    pieces: list[str] = []
+    for output in [*outputs, None]:
+        if output and output.output_type == "stream":
+            pieces.append(output.text)
+            continue
+        if pieces:
+            text = "".join(pieces)
+            result.append(nbformat.v4.new_output("stream", name="stdout", text=text))
+            pieces = []
+        if output:
+            result.append(output)
+    return result
+
+
 def is_picture(mime: str, content: object) -> bool:
     """Whether this is base64 of such a picture."""
     try:
-        return base64.b64decode(str(content)).startswith(PICTURES[mime])
+        plain = str(content).replace("\n", "")
+        return base64.b64decode(plain, validate=True).startswith(PICTURES[mime])
     except (KeyError, ValueError):
         return False

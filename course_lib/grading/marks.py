@@ -82,7 +82,7 @@ class Ledger:
         """Every mark, oldest first."""
         if not self.path.exists():
             return
-        for line in self.path.read_text(encoding="utf-8").splitlines():
+        for line in self.path.read_text(encoding="utf-8").split("\n"):
             try:
                 entry = json.loads(line)
                 entry["grades"] = [Grade(**grade) for grade in entry["grades"]]

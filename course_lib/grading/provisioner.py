@@ -20,7 +20,7 @@ from typing import Any
 from jupyter_client.provisioning import KernelProvisionerBase, LocalProvisioner
 from traitlets import Dict
 
-from course_lib.grading.sandbox import FULL, NONE, REDUCED, Box
+from course_lib.grading.sandbox import FULL, NONE, REDUCED, VARIABLES, Box
 
 NAME = "course-warm"
 WORTH_TRYING = (FULL, REDUCED)
@@ -44,6 +44,7 @@ class Zygote:
             self.process = subprocess.Popen(
                 [*code, str(there.fileno())],
                 pass_fds=[there.fileno()],
+                env=visible_environment(),
                 stdin=subprocess.DEVNULL,
                 stdout=self.log,
                 stderr=self.log,
@@ -73,6 +74,12 @@ class Zygote:
             with there:
                 socket.send_fds(self.socket, [b"k"], [there.fileno()])
             return here
+
+
+def visible_environment() -> dict[str, str]:
+    """What forks show in /proc/self/environ for good: nothing that is secret."""
+    names = (*VARIABLES, "HOME", "PYTHONPATH", "LD_LIBRARY_PATH")
+    return {name: os.environ[name] for name in names if name in os.environ}
 
 
 @lru_cache

@@ -12,6 +12,7 @@ import re
 import shutil
 import tempfile
 import warnings
+from contextlib import suppress
 from pathlib import Path
 
 import nbformat
@@ -21,6 +22,7 @@ from nbgrader.converters import Autograde, GenerateAssignment
 from nbgrader.converters.base import NbGraderException
 from nbgrader.coursedir import CourseDirectory
 from nbgrader.preprocessors import Execute
+from nbgrader.utils import parse_utc
 from sqlalchemy.exc import SAWarning, SQLAlchemyError
 from traitlets import Unicode
 from traitlets.config import Config
@@ -164,8 +166,9 @@ class Register:
         stamp = (
             self.unit.root / "submitted" / student / self.unit.name / "timestamp.txt"
         )
-        if stamp.is_file() and not stamp.is_symlink():
-            shutil.copy(stamp, target)
+        with suppress(OSError, ValueError, OverflowError):  # else it has no date
+            if not stamp.is_symlink() and parse_utc(stamp.read_text().strip()):
+                shutil.copy(stamp, target)
 
     def grades(self, student: str, executed: NotebookNode) -> list[Grade]:
         """The grades in the gradebook, with the messages of the checks that failed."""

@@ -18,7 +18,7 @@ from nbformat import NotebookNode
 from course_lib import build
 from course_lib.build import Unit
 from course_lib.grading.canaries import is_answer, parse
-from course_lib.grading.execute import is_picture
+from course_lib.grading.execute import is_picture, plain
 
 NEW = {"code": nbformat.v4.new_code_cell, "markdown": nbformat.v4.new_markdown_cell}
 SKIP = "skip-execution"  # nbclient does not run a cell with this tag
@@ -162,11 +162,6 @@ def cells_of(content: object, name: str) -> list[dict]:
         millions = LONGEST_TEXT // 10**6
         raise Unreadable(f"{name} has more than {millions} million characters of text")
     return cells
-
-
-def plain(source: str) -> str:
-    """Text that every later step can encode."""
-    return source.encode("utf-8", "replace").decode().replace("\0", "")
 
 
 def support_files(folder: Path, but: list[str]) -> dict[str, str]:
