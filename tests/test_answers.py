@@ -5,7 +5,9 @@ from rich.console import Console
 
 from course_lib import build
 from course_lib.grading import answers, classes
+from course_lib.grading.marks import GRADED
 from course_lib.grading.plan import Options
+from course_lib.grading.sandbox import Limits
 from tests.conftest import ROOT
 
 UNITS = {unit.name: unit for unit in build.find_units(ROOT)}
@@ -33,6 +35,7 @@ def test_the_graded_path_and_the_whole_lesson_give_equal_points(name, tmp_path):
     """The first and last right and wrong answers of each exercise, four notebooks."""
     unit, points = UNITS[name], []
     bank = answers.read_bank(unit)
+    patient = Limits(cell=900, notebook=1700)  # other tests run beside this one
     for full in (False, True):
         desk = classes.new_class(tmp_path / str(full), unit)
         for right in (True, False):
@@ -41,7 +44,9 @@ def test_the_graded_path_and_the_whole_lesson_give_equal_points(name, tmp_path):
                 codes = {answer.exercise: answer.code for answer in chosen}
                 notebook = answers.filled(unit, codes)
                 classes.hand_in(desk, f"{student}-{right}", notebook)
-        marks = classes.grade(desk, Options(full=full, second_pass=False)).marks
+        options = Options(patient, full=full, second_pass=False)
+        marks = classes.grade(desk, options).marks
+        assert {mark.status for mark in marks} == {GRADED}
         points.append({m.student: [(g.name, g.score) for g in m.grades] for m in marks})
         assert {mark.full for mark in marks} == {full}
     assert points[0] == points[1]

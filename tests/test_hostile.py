@@ -1145,8 +1145,12 @@ def parameters() -> list:
 def test_the_run_comes_to_its_end(attack):
     assert attack.printed.endswith("exit code 0"), attack.printed[-3000:]
     assert "graded now, 0 unchanged" in attack.printed
-    assert "\x1b[2J" not in attack.printed  # a terminal obeys
     assert "Sandbox: full" in attack.printed
+
+
+def test_no_message_of_a_student_commands_the_terminal(attack):
+    assert "[/red]" in attack.printed
+    assert "\x1b[2J" not in attack.printed
 
 
 @pytest.mark.parametrize("name", parameters())

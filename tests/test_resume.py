@@ -16,7 +16,7 @@ from course_lib.grading import answers, classes
 from tests.test_grading import CODES, unit  # noqa: F401 (a fixture)
 
 KILLS = 50
-STUDENTS = 24
+STUDENTS = 12
 SCRIPT = "import sys; from course_lib.cli import app; sys.argv[0] = 'course'; app()"
 COMMAND = [sys.executable, "-c", SCRIPT, "grade", "99", "--timeout", "5"]
 

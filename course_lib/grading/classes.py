@@ -135,5 +135,10 @@ def table(desk: Desk, outcome: Outcome) -> Table:
     for mark in outcome.marks:
         look = [f"{line}; decide yourself" for line in mark.evidence[:1]]
         row = mark.student, mark.points, mark.status, *(look or [mark.why])
-        result.add_row(*map(Text, row))  # no markup of students
+        result.add_row(*map(Text, map(printable, row)))  # no markup of students
     return result
+
+
+def printable(text: str) -> str:
+    """The text without what a terminal would obey."""
+    return "".join(sign if sign.isprintable() else "�" for sign in text)
