@@ -108,15 +108,18 @@ def timed(command: list[str], folder: Path) -> tuple[float, int]:
     return time.perf_counter() - start, peak
 
 
+def release(desk: Desk) -> None:
+    """The unit in the gradebook, as after `nbgrader generate_assignment`; not timed."""
+    command = [str(BIN / "nbgrader"), "generate_assignment", desk.unit.name, "--force"]
+    subprocess.run(command, cwd=desk.unit.root, check=True, capture_output=True)
+
+
 def plain(desk: Desk) -> float:
-    """Seconds of `nbgrader autograde` on a class that it knows."""
-    folder = desk.unit.root
-    (folder / "nbgrader_config.py").write_text(PLAIN)
-    nbgrader = str(BIN / "nbgrader")
-    prepare = [nbgrader, "generate_assignment", desk.unit.name, "--force"]
-    subprocess.run(prepare, cwd=folder, check=True, capture_output=True)
-    seconds, _ = timed([nbgrader, "autograde", desk.unit.name], folder)
-    return seconds
+    """Seconds of `nbgrader autograde`."""
+    (desk.unit.root / "nbgrader_config.py").write_text(PLAIN)
+    release(desk)
+    command = [str(BIN / "nbgrader"), "autograde", desk.unit.name]
+    return timed(command, desk.unit.root)[0]
 
 
 def ours(desk: Desk, *options: str) -> tuple[float, int]:
@@ -137,6 +140,7 @@ def side_by_side(unit: Unit, folder: Path, submissions: int, rounds: int) -> flo
         desk = class_of(unit, folder / f"plain-{number}", submissions)
         taken["plain"].append(plain(desk))
         desk = class_of(unit, folder / f"course-{number}", submissions)
+        release(desk)
         taken["course"].append(ours(desk)[0])
         print(f"  round {number + 1}: plain {taken['plain'][-1]:6.1f} s, "
               f"course grade {taken['course'][-1]:6.1f} s", flush=True)  # fmt: skip
@@ -147,6 +151,7 @@ def side_by_side(unit: Unit, folder: Path, submissions: int, rounds: int) -> flo
 def large(unit: Unit, folder: Path, submissions: int) -> None:
     """Wall time and memory of a large class of tiny notebooks, and of its regrading."""
     desk = class_of(unit, folder / f"large-{submissions}", submissions)
+    release(desk)
     seconds, peak = ours(desk)
     again, _ = ours(desk)
     print(f"{submissions:12}{seconds:10.1f} s{peak / 2**20:10.0f} MiB{again:14.2f} s"

@@ -65,8 +65,10 @@ def curves(
     ylabel: str,
     alt: str,
     percent: bool = False,
+    doubling: bool = True,
+    ylog: bool = False,
 ) -> Picture:
-    """One line with markers for each entry; a logarithmic x where it is a doubling."""
+    """One line with markers for each entry; x is logarithmic where it is a doubling."""
     picture = Picture(alt, 6.5, 3.6)
     ax = picture.subplots()
     for (label, y), colour, marker in zip(
@@ -74,15 +76,24 @@ def curves(
     ):
         ax.plot(x, y, color=colour, marker=marker, label=label)
     ax.set(xlabel=xlabel, ylabel=ylabel)
-    ax.set_xscale("log", base=2)
-    ax.set_xticks(x, [f"{value:g}" for value in x])
+    if doubling:
+        ax.set_xscale("log", base=2)
+        ax.set_xticks(x, [f"{value:g}" for value in x])
+    if ylog:
+        ax.set_yscale("log")
     if percent:
         ax.yaxis.set_major_formatter(PercentFormatter(1.0))
     finish(ax)
     return picture
 
 
-def loss_curves(training, *, baseline: float, baseline_name: str) -> Picture:
+def loss_curves(
+    training,
+    *,
+    baseline: float,
+    baseline_name: str,
+    ylabel: str = "squared error per image (1)",
+) -> Picture:
     """Training and validation loss against steps, with the baseline to beat."""
     picture = Picture(
         "Training and validation loss against optimisation steps; "
@@ -96,7 +107,18 @@ def loss_curves(training, *, baseline: float, baseline_name: str) -> Picture:
         steps, values = training.curves[key]
         ax.plot(steps, values, color=colour, label=label)
     ax.axhline(baseline, color="0.3", linestyle="--", label=baseline_name)
-    ax.set(xlabel="optimisation step", ylabel="squared error per image (1)")
+    ax.set(xlabel="optimisation step", ylabel=ylabel)
+    finish(ax)
+    return picture
+
+
+def learning_curves(trainings: Mapping, *, ylabel: str, alt: str) -> Picture:
+    """The validation loss of each training against optimisation steps."""
+    picture = Picture(alt, 6.5, 3.2)
+    ax = picture.subplots()
+    for (label, training), colour in zip(trainings.items(), COLOURS, strict=False):
+        ax.plot(*training.curves["val_loss"], color=colour, label=label)
+    ax.set(xlabel="optimisation step", ylabel=ylabel)
     finish(ax)
     return picture
 
@@ -128,6 +150,32 @@ def maps(fields: xr.DataArray, titles: Sequence[str], label: str, alt: str) -> P
         ax.set_xlabel("longitude (°E)")
     axes[0].set_ylabel("latitude (°N)")
     picture.colorbar(image, ax=axes, label=label, shrink=0.9)
+    return picture
+
+
+def panels(fields: Mapping[str, np.ndarray], alt: str) -> Picture:
+    """Arrays (h, w) side by side, each with its label, its unit and a scale of its own.
+
+    A field of both signs is drawn on a symmetric scale; NaN is grey.
+    """
+    picture = Picture(alt, min(3.2 * len(fields), 11), 2.7)
+    axes = picture.subplots(1, len(fields), squeeze=False)[0]
+    for ax, (label, field) in zip(axes, fields.items(), strict=True):
+        low, high = np.nanquantile(field, (0.002, 0.998))
+        signed = low < 0 < high
+        limit = max(-low, high)
+        image = ax.imshow(
+            field,
+            cmap=cmocean.cm.balance if signed else cmocean.cm.dense,
+            vmin=-limit if signed else low,
+            vmax=limit if signed else high,
+            origin="upper",
+            aspect="equal",
+        )
+        ax.set_facecolor("0.85")
+        ax.set_title(label, fontsize=10)
+        ax.set(xlabel="column", ylabel="row")
+        picture.colorbar(image, ax=ax, shrink=0.7)
     return picture
 
 

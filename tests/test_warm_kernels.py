@@ -113,14 +113,13 @@ def test_a_kernel_ends_with_its_asker():
     os.unlink(path)
 
 
-def test_a_zygote_with_threads_refuses_to_fork(monkeypatch):
-    monkeypatch.setattr(zygote, "IMPORTS", ())
+def test_a_zygote_with_threads_refuses_to_fork():
     stop = threading.Event()
     thread = threading.Thread(target=stop.wait)
     thread.start()
     try:
         with pytest.raises(SystemExit, match="threads live in the zygote"):
-            zygote.preload()
+            zygote.preload([])
     finally:
         stop.set()
         thread.join()

@@ -57,12 +57,14 @@ def grade(
 
 def run(desk: Desk, options: Options, todo: list[str], workers, scheduler):
     """The marks of those who have to be graded, as they come."""
-    from course_lib.grading import pools, provisioner
+    from course_lib.grading import provisioner
+
+    if not scheduler:
+        provisioner.zygote(desk.modules).warm_up()  # it imports while we do
+    from course_lib.grading import pools
     from course_lib.grading.execute import Refused
     from course_lib.grading.run import Run
 
-    if not scheduler:
-        provisioner.zygote().warm_up()  # it imports while we do
     pool = pools.Cluster(scheduler) if scheduler else pools.Threads(workers)
     try:
         yield from Run(desk, options, pool).grade(todo)

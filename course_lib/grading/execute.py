@@ -3,7 +3,7 @@
 execute(task) takes and returns JSON; nothing else passes between the instructor and
 whoever runs the code, be it a thread or a Dask worker.
 
-    task    {"notebook", "files", "limits", "hidden", "unsafe"}
+    task    {"notebook", "files", "limits", "hidden", "unsafe", "modules"}
     result  {"notebook", "status", "why", "level", "seconds", "peak"}
 """
 
@@ -11,6 +11,7 @@ import asyncio
 import base64
 import json
 import time
+from collections.abc import Sequence
 from dataclasses import asdict
 
 import nbformat
@@ -47,8 +48,9 @@ def task(
     *,
     hidden: str,
     unsafe: bool = False,
+    modules: Sequence[str] = provisioner.SLOW,
 ) -> str:
-    """The JSON that execute takes."""
+    """The JSON that execute takes; modules: those that are imported beforehand."""
     return json.dumps(
         {
             "notebook": notebook,
@@ -56,6 +58,7 @@ def task(
             "limits": asdict(limits),
             "hidden": hidden,
             "unsafe": unsafe,
+            "modules": modules,
         }
     )
 
@@ -64,14 +67,14 @@ def execute(text: str) -> str:
     """Run a task; whatever the code in it does ends as a status in the result."""
     given = json.loads(text)
     limits = Limits(**given["limits"])
-    level, obstacles = provisioner.best_level(given["hidden"])
+    level, obstacles = provisioner.best_level(given["hidden"], tuple(given["modules"]))
     if given["unsafe"]:
         level = NONE
     elif level == NONE:
         raise Refused("; ".join(obstacles))
     box = Box(level, given["hidden"], limits.memory, limits.disk)
     notebook = nbformat.from_dict(given["notebook"])
-    run = Run(notebook, limits, box, given["files"])
+    run = Run(notebook, limits, box, given)
     start = time.perf_counter()
     asyncio.run(run.start())
     result = {
@@ -133,8 +136,9 @@ class Client(NotebookClient):
 class Run:
     """One execution: its notebook is filled with outputs as they come."""
 
-    def __init__(self, notebook: NotebookNode, limits: Limits, box: Box, files: dict):
-        self.notebook, self.limits, self.box, self.files = notebook, limits, box, files
+    def __init__(self, notebook: NotebookNode, limits: Limits, box: Box, given: dict):
+        self.notebook, self.limits, self.box = notebook, limits, box
+        self.files, self.modules = given["files"], given["modules"]
         self.status, self.why, self.peak = GRADED, "", 0
         self.replies: dict[int, dict] = {}
 
@@ -176,7 +180,11 @@ class Run:
 
     def spec(self) -> WarmSpec:
         """The kernelspec of our provisioner, with the box as configuration."""
-        config = {"box": asdict(self.box), "files": self.files}
+        config = {
+            "box": asdict(self.box),
+            "files": self.files,
+            "modules": self.modules,
+        }
         stanza = {"provisioner_name": provisioner.NAME, "config": config}
         manager = WarmSpec()
         manager.spec = KernelSpec(

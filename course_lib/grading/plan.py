@@ -68,6 +68,16 @@ class Desk:
         """The results of this unit."""
         return self.unit.root / "grading" / self.unit.name
 
+    @property
+    def modules(self) -> list[str]:
+        """What the lesson imports that takes long."""
+        from course_lib.grading.provisioner import slow_imports
+
+        solution = self.unit.solution
+        return slow_imports(
+            solution.read_text("utf-8", "replace") if solution.is_file() else ""
+        )
+
     @contextmanager
     def locked(self) -> Iterator[None]:
         """One run at a time; the lock ends with the process."""

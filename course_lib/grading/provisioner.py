@@ -13,12 +13,13 @@ import subprocess
 import sys
 import tempfile
 import threading
+from collections.abc import Iterable
 from contextlib import suppress
 from functools import lru_cache
 from typing import Any
 
 from jupyter_client.provisioning import KernelProvisionerBase, LocalProvisioner
-from traitlets import Dict
+from traitlets import Dict, List
 
 from course_lib.grading.sandbox import FULL, NONE, REDUCED, VARIABLES, Box
 
@@ -26,13 +27,22 @@ NAME = "course-warm"
 WORTH_TRYING = (FULL, REDUCED)
 PORTS = ("shell_port", "iopub_port", "stdin_port", "control_port", "hb_port")
 TRUSTED = {"level": NONE, "hidden": "", "memory": 0, "disk": 0}
+SLOW = (  # what lessons import and takes long
+    *("pytorch_lightning", "torchvision", "xarray", "sklearn", "scipy", "ipywidgets"),
+    *("course_lib.training", "course_lib.plots", "course_lib.datasets"),
+)
+
+
+def slow_imports(source: str) -> list[str]:
+    """The modules that a lesson mentions and a zygote should import before it forks."""
+    return [name for name in SLOW if name.split(".")[-1] in source]
 
 
 class Zygote:
-    """The asker's side of zygote.py: one a process, started when first needed."""
+    """The asker's side of zygote.py, which is started when first needed."""
 
-    def __init__(self) -> None:
-        self.lock, self.process = threading.Lock(), None
+    def __init__(self, modules: tuple[str, ...]) -> None:
+        self.lock, self.process, self.modules = threading.Lock(), None, modules
 
     def boot(self) -> None:
         """Start the process without waiting for its imports."""
@@ -42,7 +52,7 @@ class Zygote:
         code = [sys.executable, "-P", "-m", "course_lib.grading.zygote"]
         with there:
             self.process = subprocess.Popen(
-                [*code, str(there.fileno())],
+                [*code, str(there.fileno()), *self.modules],
                 pass_fds=[there.fileno()],
                 env=visible_environment(),
                 stdin=subprocess.DEVNULL,
@@ -83,14 +93,14 @@ def visible_environment() -> dict[str, str]:
 
 
 @lru_cache
-def zygote_of(process: int) -> Zygote:
+def zygote_of(process: int, modules: tuple[str, ...]) -> Zygote:
     """The zygote of this process; a forked child gets its own."""
-    return Zygote()
+    return Zygote(modules)
 
 
-def zygote() -> Zygote:
-    """The zygote that serves the calling process."""
-    return zygote_of(os.getpid())
+def zygote(modules: Iterable[str] = SLOW) -> Zygote:
+    """The zygote with these modules that serves the calling process."""
+    return zygote_of(os.getpid(), tuple(modules))
 
 
 class WarmProcess:
@@ -100,7 +110,7 @@ class WarmProcess:
 
     def __init__(self, request: dict):
         """Fork it; raises RuntimeError with the reason if that cannot be done."""
-        self.line = zygote().connect()
+        self.line = zygote(request.get("modules", SLOW)).connect()
         self.buffer, self.ended = b"", {}
         self.line.sendall(json.dumps(request).encode() + b"\n")
         started = self.hear()
@@ -152,6 +162,7 @@ class WarmProvisioner(LocalProvisioner):
 
     box = Dict(help="The fields of sandbox.Box; empty for trusted code.")
     files = Dict(help="Files for the scratch folder: base64 by relative path.")
+    modules = List(list(SLOW), help="What the zygote has imported.")
 
     async def pre_launch(self, **kwargs: Any) -> dict[str, Any]:
         if not self.box:
@@ -171,6 +182,7 @@ class WarmProvisioner(LocalProvisioner):
             request = {
                 "box": self.box,
                 "files": self.files,
+                "modules": self.modules,
                 "arguments": cmd,
                 "connection": connection | {"key": connection["key"].decode()},
             }
@@ -189,17 +201,21 @@ class WarmProvisioner(LocalProvisioner):
 
 
 @lru_cache
-def best_level(hidden: str) -> tuple[str, tuple[str, ...]]:
+def best_level(
+    hidden: str, modules: tuple[str, ...] = SLOW
+) -> tuple[str, tuple[str, ...]]:
     """The best sandbox that this machine can build, and what stood in the way of more.
 
-    Each level is entered for the trial; none is left where even Landlock fails.
+    modules: of the zygote that will be used. Each level is entered for the trial; none
+    is left where even Landlock fails.
     """
     obstacles = []
     for level in WORTH_TRYING:
         box = Box(level, hidden, memory=4, disk=1)
         try:
-            process = WarmProcess({"box": vars(box), "files": {}, "probe": True,
-                                   "arguments": [], "connection": {}})  # fmt: skip
+            request = {"box": vars(box), "files": {}, "modules": modules}
+            request |= {"probe": True, "arguments": [], "connection": {}}
+            process = WarmProcess(request)
             process.wait()
             return level, tuple(obstacles)
         except RuntimeError as error:

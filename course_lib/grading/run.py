@@ -75,7 +75,7 @@ class Run:
         """Raises RunError where the unit cannot be graded here."""
         self.desk, self.unit, self.options, self.pool = desk, desk.unit, options, pool
         self.flying: dict[Future[str], Job] = {}
-        self.source = source_hash(desk.unit)
+        self.source, self.modules = source_hash(desk.unit), desk.modules
         self.results = desk.folder / "results"
         self.results.mkdir(parents=True, exist_ok=True)
         try:
@@ -141,8 +141,10 @@ class Run:
     def task(self, notebook: NotebookNode, files: dict[str, str]) -> str:
         """The task for whoever executes it."""
         hidden, unsafe = str(self.unit.root), self.options.unsafe
-        limits = self.options.limits
-        return task(notebook, files, limits, hidden=hidden, unsafe=unsafe)
+        limits, modules = self.options.limits, self.modules
+        return task(
+            notebook, files, limits, hidden=hidden, unsafe=unsafe, modules=modules
+        )
 
     def take(self, student: str) -> Mark | None:
         """Sanitize a submission and send it on; its mark if that is all."""

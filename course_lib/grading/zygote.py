@@ -1,9 +1,10 @@
 """The process from which warm kernels are forked: the imports are paid once.
 
-    python -m course_lib.grading.zygote SOCKET
+    python -m course_lib.grading.zygote SOCKET [MODULE ...]
 
-SOCKET, an inherited descriptor, brings one connected socket for each kernel wanted. The
-zygote forks a supervisor, which reads the request from it (one line of JSON), forks the
+SOCKET, an inherited descriptor, brings one connected socket for each kernel wanted; the
+MODULEs are imported beside those that every kernel needs. The zygote forks a
+supervisor, which reads the request from its socket (one line of JSON), forks the
 kernel, and answers with lines of JSON: {"pid": …} once it has started, {"exit": …,
 "reason": …, "peak": bytes} when it has ended. The letter i interrupts the kernel; k
 kills it, and so does the end of the socket, hence of whoever asked for it.
@@ -31,20 +32,17 @@ from pathlib import Path
 from course_lib.grading import sandbox
 from course_lib.grading.sandbox import FULL, NONE, Box
 
-IMPORTS = (  # what lessons import; all that takes long
-    *("torch", "torchvision", "pytorch_lightning", "matplotlib.pyplot", "xarray"),
-    *("sklearn.datasets", "scipy.signal", "ipykernel.kernelapp", "ipykernel.ipkernel"),
-    *("ipykernel.debugger", "ipywidgets"),
-    *("course_lib.checks", "course_lib.training", "course_lib.plots"),
-    *("course_lib.results", "course_lib.metrics", "course_lib.datasets.mnist"),
+ALWAYS = (
+    *("torch", "course_lib.checks", "course_lib.results", "course_lib.metrics"),
+    *("ipykernel.kernelapp", "ipykernel.ipkernel", "ipykernel.debugger"),
 )
 WATCH = 0.1  # seconds between two looks at the memory
 PR_SET_CHILD_SUBREAPER = 36
 
 
-def serve(server: socket.socket) -> None:
+def serve(server: socket.socket, modules: list[str]) -> None:
     """Fork a supervisor for each socket that arrives, until the asker has gone."""
-    preload()
+    preload([*ALWAYS, *modules])
     gc.freeze()  # children share these pages for good
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for the supervisors
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the asker
@@ -61,9 +59,9 @@ def serve(server: socket.socket) -> None:
         os.close(descriptors[0])
 
 
-def preload() -> None:
-    """Import what lessons import; refuse if that has started threads."""
-    for name in IMPORTS:
+def preload(modules: list[str]) -> None:
+    """Import what kernels will need; refuse if that has started threads."""
+    for name in modules:
         try:
             importlib.import_module(name)
         except ImportError as error:  # the self-test of the environment will name it
@@ -259,4 +257,4 @@ if __name__ == "__main__":
     os.environ["OMP_NUM_THREADS"] = "1"
     os.environ["PYDEVD_DISABLE_FILE_VALIDATION"] = "1"  # debugpy would warn
     os.environ["MPLBACKEND"] = "module://matplotlib_inline.backend_inline"
-    serve(socket.socket(fileno=int(sys.argv[1])))
+    serve(socket.socket(fileno=int(sys.argv[1])), sys.argv[2:])
