@@ -273,7 +273,7 @@ def never_ran(text: str, why: str) -> str:
     """The result of a task that took down whoever ran it."""
     given = json.loads(text)
     notebook = nbformat.from_dict(given["notebook"])
-    run = Run(notebook, Limits(**given["limits"]), Box(NONE, "", 0, 0), {})
+    run = Run(notebook, Limits(**given["limits"]), Box(NONE, "", 0, 0), given)
     run.stopped(KILLED, why)
     run.tidy()
     outcome = {"status": run.status, "why": why, "level": "", "seconds": 0.0, "peak": 0}
