@@ -154,12 +154,16 @@ def maps(fields: xr.DataArray, titles: Sequence[str], label: str, alt: str) -> P
 
 
 def panels(fields: Mapping[str, np.ndarray], alt: str) -> Picture:
-    """Arrays (h, w) side by side, each with its label, its unit and a scale of its own.
+    """Arrays (h, w), each with its label, its unit and a scale of its own.
 
-    A field of both signs is drawn on a symmetric scale; NaN is grey.
+    They stand side by side, or under one another if they are wide. A field of both
+    signs is drawn on a symmetric scale; NaN is grey.
     """
-    picture = Picture(alt, min(3.2 * len(fields), 11), 2.7)
-    axes = picture.subplots(1, len(fields), squeeze=False)[0]
+    n = len(fields)
+    wide = max(np.shape(field)[1] / np.shape(field)[0] for field in fields.values()) > 2
+    size, grid = ((6.5, 2.5 * n), (n, 1)) if wide else ((min(3.2 * n, 11), 2.7), (1, n))
+    picture = Picture(alt, *size)
+    axes = picture.subplots(*grid, squeeze=False).flat
     for ax, (label, field) in zip(axes, fields.items(), strict=True):
         low, high = np.nanquantile(field, (0.002, 0.998))
         signed = low < 0 < high
@@ -175,7 +179,7 @@ def panels(fields: Mapping[str, np.ndarray], alt: str) -> Picture:
         ax.set_facecolor("0.85")
         ax.set_title(label, fontsize=10)
         ax.set(xlabel="column", ylabel="row")
-        picture.colorbar(image, ax=ax, shrink=0.7)
+        picture.colorbar(image, ax=ax, shrink=0.8)
     return picture
 
 

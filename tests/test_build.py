@@ -231,7 +231,7 @@ def test_the_command_line_names_units_and_problems(small):
     run = CliRunner().invoke
     result = run(app, ["build", "98"])
     assert result.exit_code == 1
-    assert "'98' is no unit; the units are: 01_pca_autoencoder" in result.stderr
+    assert "'98' is no unit; the units are: 00_lightning_basics, 01_" in result.stderr
     small.source.write_text(SMALL.replace(" points=2", ""))
     result = run(app, ["build", "99"])
     assert result.exit_code == 1

@@ -76,3 +76,22 @@ def test_the_mediterranean():
     assert ocean.ssh.shape == (91, 64, 172)
     assert 0.02 < float(ocean.ssh.std("time").mean()) < 0.05  # 3 cm
     assert bool(ocean.ssh.isnull().any())  # land
+
+
+def test_windows_are_sea_and_come_again():
+    ssh = sea_level.simulate(4).ssh
+    ssh[:, :, :10] = np.nan
+    found = sea_level.windows(ssh, 20, size=16, seed=1)
+    assert found.shape == (20, 2, 16, 16)
+    assert found.dtype == np.float32
+    assert np.isfinite(found).all()
+    assert found[:, 1].mean((1, 2)).min() >= 0.6
+    assert (found[:, 0][found[:, 1] == 0] == 0).all()
+    assert (sea_level.windows(ssh, 20, size=16, seed=1) == found).all()
+
+
+@pytest.mark.parametrize("size", [16, 100])
+def test_no_windows_where_there_is_no_sea_or_no_room(size):
+    land = sea_level.simulate(2).ssh * np.nan
+    with pytest.raises(ValueError, match=f"windows of {size} with 60 % sea"):
+        sea_level.windows(land, 3, size=size)

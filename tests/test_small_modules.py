@@ -72,6 +72,12 @@ def pictures():
         "loss": plots.loss_curves(training, baseline=1.5, baseline_name="PCA"),
         "maps": plots.maps(ssh, ["1", "2", "3"], "sea level (m)", "alt"),
         "series": plots.time_series(ssh.time, {"a": ssh[:, 0, 0]}, "cm", "alt"),
+        "learning": plots.learning_curves({"a": training}, ylabel="loss", alt="alt"),
+        "panels": plots.panels({"a (1)": np.eye(5), "b (1)": -np.eye(5)}, "alt"),
+        "wide": plots.panels({"a (1)": np.eye(2, 9), "b (1)": np.eye(2, 9)}, "alt"),
+        "log": plots.curves(
+            *curve, xlabel="k", ylabel="y", alt="alt", doubling=False, ylog=True
+        ),
         "matrices": plots.matrices({"a": np.eye(2)}, "|cosine|", "alt"),
         "latent": plots.latent_map({"a": z}, np.repeat([0, 1], 10), (0, 1), "alt"),
         "images": plots.image_rows({"a": images, "b": images}, "alt"),

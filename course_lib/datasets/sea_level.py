@@ -55,6 +55,24 @@ def mediterranean(path: str) -> xr.Dataset:
     return ocean.assign_attrs(title="Mediterranean altimetry (DUACS, April–June 2005)")
 
 
+def windows(maps: xr.DataArray, n: int, *, size: int = 32, seed: int = 0) -> np.ndarray:
+    """Random windows of maps (time, latitude, longitude), at least 60 % of them sea.
+
+    Returns (n, 2, size, size), float32: the field, 0 on land, and 1 on the sea. Raises
+    ValueError where the maps are smaller than a window or hold too little sea.
+    """
+    field, generator, found = maps.values, np.random.default_rng(seed), []
+    room = np.array(field.shape) - (0, size - 1, size - 1)
+    for _ in range(50 * n if room.min() > 0 else 0):
+        t, i, j = generator.integers(0, room)
+        window = field[t, i : i + size, j : j + size]
+        if np.isfinite(window).mean() >= 0.6:
+            found.append(np.stack([np.nan_to_num(window), np.isfinite(window)]))
+        if len(found) == n:
+            return np.stack(found).astype("float32")
+    raise ValueError(f"{field.shape} maps have no {n} windows of {size} with 60 % sea")
+
+
 def simulate(n_times: int = 156, seed: int = 0) -> xr.Dataset:
     """An analytic subtropical ocean: season + Rossby waves + drifting eddies + noise.
 
