@@ -177,7 +177,7 @@ def panels(fields: Mapping[str, np.ndarray], alt: str) -> Picture:
             aspect="equal",
         )
         ax.set_facecolor("0.85")
-        ax.set_title(label, fontsize=10)
+        ax.set_title(label, fontsize=10 if n < 5 else 8)
         ax.set(xlabel="column", ylabel="row")
         picture.colorbar(image, ax=ax, shrink=0.8)
     return picture
