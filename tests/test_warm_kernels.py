@@ -140,3 +140,13 @@ def test_every_check_has_a_canary():
         if function.__module__ == checks.__name__
     } - {"passed", "bend", "random_subspace"}
     assert {f"checks.{name}" for name in compares} <= set(canaries.MUST_FAIL)
+
+
+def test_a_name_that_a_check_defines_itself_may_have_been_used_before():
+    """`except … as error`, or an import: the student may have had an `error`, too."""
+    empty = nbformat.v4.new_notebook()
+    healthy = {"first": {"error": canaries.UNDEFINED, "np.abs": "as it was"}}
+    found = {"first": {"error": "builtins.float 0", "np.abs": "as it was"}}
+    assert canaries.evidence(empty, found, healthy) == []
+    found["first"]["np.abs"] = "another"
+    assert len(canaries.evidence(empty, found, healthy)) == 1

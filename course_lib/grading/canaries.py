@@ -82,6 +82,7 @@ TOOLS = {"ctypes", "unittest.mock", "mock", "linecache", "bdb"}  # of no answer
 COMPARISONS = {path.rpartition(".")[2] for path in MUST_FAIL} - {
     *("abs", "all", "any", "array", "affine", "fail"),  # things have these, too
 }
+UNDEFINED = "builtins.NoneType 0"  # a name that the check gives its value itself
 NO_CODE = (SyntaxError, ValueError, RecursionError, MemoryError)
 HISTORY = re.compile(r"In|_i|_ii|_iii|_i\d+")  # where IPython keeps the cells
 MAGIC = re.compile(r"^([ \t]*)(?:[\w.]+ *= *)?[%!?].*|^()[\w.*]+\?+ *$", re.MULTILINE)
@@ -362,7 +363,7 @@ def evidence(
             lines.append(f"{where}: the canary {said['canary']}")
         elif said:
             for name, look in healthy.get(check, {}).items():
-                if said.get(name) != look:
+                if said.get(name) != look and look != UNDEFINED:
                     open_to_all = said.get(name) == "accepts everything"
                     what = "accepts everything" if open_to_all else "is not what it was"
                     lines.append(f"{where}: {name} {what}")

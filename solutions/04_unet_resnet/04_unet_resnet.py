@@ -286,7 +286,7 @@ class Classification(pl.LightningModule):
         self.log("val_loss", self.loss(batch))
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
-        return torch.optim.Adam(self.parameters(), lr=1e-3)
+        return torch.optim.Adam(self.parameters(), lr=2e-3)
 
 # %%
 from torch.utils.data import TensorDataset
