@@ -433,10 +433,10 @@ results.record("linear convolutional auto-encoder over PCA, 4 dimensions",
                100 * (score["linear(4)"] - score["PCA(4)"]), unit="points of variance", at_most=1)
 
 # %% [markdown]
-# **What do we observe?** Without activations the convolutional network is a flat set, and PCA is the best flat set: it can only come near it
-# from below. Bending brings the leap. On MNIST convolutions add to it, **with less than half the weights** of the dense network; on the small embedded set,
-# whose digits were enlarged from 8 × 8 pixels and are smooth everywhere, they bring nothing. The
-# source course gives 68.2 against 50.3 %: the variance about one mean for all pixels, another denominator (unit 01).
+# **What do we observe?** Without activations the network is a flat set, and PCA is the best flat set: it comes near it from below. Bending brings the
+# leap. On MNIST convolutions add to it, **with less than half the weights** of the dense network; on the small embedded set, whose digits were
+# enlarged and are smooth everywhere, they bring nothing. The source course gives 68.2 against 50.3 %: about one mean for all pixels,
+# another denominator (unit 01).
 
 # %% [markdown]
 # ## At every number of dimensions?
