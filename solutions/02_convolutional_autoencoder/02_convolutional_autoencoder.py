@@ -450,7 +450,7 @@ for k in sizes:
     for name in ("dense", "convolutional"):
         torch.manual_seed(SEED)
         pair = dense_pair(k) if name == "dense" else (ConvEncoder(k), ConvDecoder(k))
-        model = {"dense": dense, "convolutional": conv}[name] if k == 4 else train_pair(*pair, steps=450)
+        model = {"dense": dense, "convolutional": conv}[name] if k == 4 else train_pair(*pair, steps=300)
         with torch.no_grad():
             ladder[name].append(explained(model(test)))
         if k == 2:
