@@ -218,6 +218,52 @@ def unbounded(values: Any, what: str, *, look_at: str = "") -> None:
         fail(f"{what} can take any value", seen, "both signs, no bound", look_at)
 
 
+def raises(function: Callable, what: str, *, look_at: str = "") -> None:
+    """Calling the function ends in a ValueError, the word for a value that is wrong."""
+    try:
+        function()
+        seen = "no error"
+    except ValueError:
+        return
+    except Exception as error:
+        seen = f"{type(error).__name__}: {error}"[:80]
+    fail(what, seen, "a ValueError that says so", look_at)
+
+
+@dataclass(frozen=True)
+class Call:
+    """What entered and what left a layer of a network, copied and without a graph."""
+
+    layer: Any
+    x: Any
+    y: Any
+
+
+def calls(module: Any, kinds: type | tuple[type, ...], *inputs: Any) -> list[Call]:
+    """The calls of the layers of these kinds, in their order, for these inputs."""
+    seen: list[Call] = []
+
+    def note(layer, x, y):
+        seen.append(Call(layer, x[0].detach().clone(), y.detach().clone()))
+
+    hooks = [
+        layer.register_forward_hook(note)
+        for layer in module.modules()
+        if isinstance(layer, kinds)
+    ]
+    module(*inputs)
+    for hook in hooks:
+        hook.remove()
+    return seen
+
+
+def not_negative(values: Any, what: str, *, look_at: str = "") -> None:
+    """Values are 0 or more, as behind a ReLU."""
+    lowest = array(values, what).min()
+    if lowest < 0:
+        fail(what, f"a smallest value of {lowest:.2g}", "0 or more", look_at)
+
+
 @dataclass(frozen=True)
 class Subspace:
     """Samples around a known subspace; see random_subspace."""

@@ -156,15 +156,19 @@ def maps(fields: xr.DataArray, titles: Sequence[str], label: str, alt: str) -> P
 def panels(fields: Mapping[str, np.ndarray], alt: str) -> Picture:
     """Arrays (h, w), each with its label, its unit and a scale of its own.
 
-    They stand side by side, or under one another if they are wide. A field of both
-    signs is drawn on a symmetric scale; NaN is grey.
+    They stand side by side, five and more in two rows, wide ones under one another. A
+    field of both signs is drawn on a symmetric scale; NaN is grey.
     """
     n = len(fields)
     wide = max(np.shape(field)[1] / np.shape(field)[0] for field in fields.values()) > 2
-    size, grid = ((6.5, 2.5 * n), (n, 1)) if wide else ((min(3.2 * n, 11), 2.7), (1, n))
+    columns = 1 if wide else n if n < 5 else (n + 1) // 2
+    rows = -(-n // columns)
+    size = (6.5, 2.5 * rows) if wide else (min(3.2 * columns, 11), 2.7 * rows)
     picture = Picture(alt, *size)
-    axes = picture.subplots(*grid, squeeze=False).flat
-    for ax, (label, field) in zip(axes, fields.items(), strict=True):
+    axes = picture.subplots(rows, columns, squeeze=False).flat
+    for ax in axes[n:]:
+        ax.set_axis_off()
+    for ax, (label, field) in zip(axes, fields.items(), strict=False):
         low, high = np.nanquantile(field, (0.002, 0.998))
         signed = low < 0 < high
         limit = max(-low, high)
@@ -177,7 +181,7 @@ def panels(fields: Mapping[str, np.ndarray], alt: str) -> Picture:
             aspect="equal",
         )
         ax.set_facecolor("0.85")
-        ax.set_title(label, fontsize=10 if n < 5 else 8)
+        ax.set_title(label, fontsize=10)
         ax.set(xlabel="column", ylabel="row")
         picture.colorbar(image, ax=ax, shrink=0.8)
     return picture
@@ -238,4 +242,99 @@ def latent_map(
     picture.legend(
         *axes[0].get_legend_handles_labels(), loc="outside right", title="digit"
     )
+    return picture
+
+
+def traces(
+    panels: Mapping[str, Mapping[str, tuple]],
+    *,
+    xlabel: str,
+    ylabel: str,
+    alt: str,
+    dots: Sequence[str] = (),
+    log: bool = False,
+    equal: bool = False,
+) -> Picture:
+    """Lines (x, y) by label in panels side by side; those named in dots are points.
+
+    log: both axes logarithmic; equal: one scale for both, as on a chart.
+    """
+    n = len(panels)
+    picture = Picture(alt, min(6.5 + 2.0 * (n - 1), 11.0), 3.4)
+    axes = picture.subplots(1, n, squeeze=False, sharey=True)[0]
+    styles = ("-", "--", "-.", ":", (0, (1, 1)), (0, (5, 1)), (0, (3, 3)))
+    for ax, (title, lines) in zip(axes, panels.items(), strict=True):
+        kinds = zip(lines.items(), COLOURS, styles, MARKERS, strict=False)
+        for (label, (x, y)), colour, style, marker in kinds:
+            dotted = label in dots
+            ax.plot(
+                x,
+                y,
+                label=label,
+                color="0.2" if dotted else colour,
+                linestyle="" if dotted else style,
+                marker="o" if dotted else marker if log else "",
+                markersize=4,
+            )
+        scale = "log" if log else "linear"
+        ax.set(xlabel=xlabel, title=title, xscale=scale, yscale=scale)
+        if equal:
+            ax.set_aspect("equal", adjustable="datalim")
+        finish(ax)
+    axes[0].set_ylabel(ylabel)
+    return picture
+
+
+def recurrence(n_steps: int, alt: str) -> Picture:
+    """A recurrent layer: folded (one box and a loop), and unfolded over n_steps."""
+    picture = Picture(alt, 9.0, 2.9)
+    ax = picture.subplots()
+    ax.set(xlim=(-0.5, 2 * n_steps + 3.5), ylim=(-0.5, 4.4), aspect="equal")
+    ax.set_axis_off()
+    arrow = {"arrowstyle": "-|>", "color": COLOURS[6]}
+    again = {"arrowstyle": "-|>", "color": COLOURS[1]}
+    box = {"boxstyle": "round,pad=0.4", "facecolor": COLOURS[5]}
+    for i in range(n_steps + 1):  # column 0 is the folded view
+        x, t = (0, "t") if i == 0 else (2 * i + 3, i)
+        for y, name in ((0, "x"), (2, "h"), (4, "y")):
+            frame = box if name == "h" else None
+            ax.text(x, y, f"${name}_{t}$", ha="center", va="center", bbox=frame)
+        for y, name in ((0.3, "W_{xh}"), (2.6, "W_{hy}")):
+            ax.annotate("", (x, y + 1.1), (x, y), arrowprops=arrow)
+            ax.text(x - 0.1, y + 0.5, f"${name}$", ha="right", va="center")
+        if i > 0:
+            ax.annotate("", (x - 0.4, 2), (x - 1.5, 2), arrowprops=again)
+            ax.text(x - 1, 2.2, "$W_{hh}$", color=COLOURS[1], ha="center")
+    loop = again | {"connectionstyle": "arc3,rad=-2.5"}
+    ax.annotate("", (0.4, 1.7), (0.4, 2.3), arrowprops=loop)
+    ax.text(1.3, 2, "$W_{hh}$", color=COLOURS[1], va="center")
+    ax.text(3.4, 2, "$h_0$", ha="right", va="center")
+    ax.text(2.2, 4, "unfolded:", ha="center", va="center")
+    return picture
+
+
+def line_panels(
+    panels: Sequence[tuple[str, str, Mapping[str, tuple]]],
+    alt: str,
+    *,
+    ylog: Sequence[int] = (),
+) -> Picture:
+    """Panels side by side, each (xlabel, ylabel, {label: (x, y)}), x with its own y.
+
+    Orbits, distributions and spectra alike: nothing is sorted, NaN is left out. ylog:
+    the numbers of the panels whose y is logarithmic.
+    """
+    n = len(panels)
+    picture = Picture(alt, 9.0 if n < 3 else min(3.4 * n, 11), 3.2)
+    axes = picture.subplots(1, n, squeeze=False)[0]
+    styles = ("-", "--", "-.", ":")
+    for number, (ax, panel) in enumerate(zip(axes, panels, strict=True)):
+        xlabel, ylabel, lines = panel
+        for i, (label, (x, y)) in enumerate(lines.items()):
+            colour, style = COLOURS[i % len(COLOURS)], styles[i % len(styles)]
+            ax.plot(x, y, color=colour, linestyle=style, linewidth=1.2, label=label)
+        ax.set(xlabel=xlabel, ylabel=ylabel)
+        if number in ylog:
+            ax.set_yscale("log")
+        finish(ax)
     return picture

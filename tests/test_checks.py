@@ -142,3 +142,31 @@ def test_an_unanswered_exercise_says_so_in_one_line():
         Network().encode()
     assert "Network.encode is waiting for you" in str(error.value)
     assert len(error.value._render_traceback_()) == 2
+
+
+def test_calls_are_copies_in_order_and_leave_no_hook():
+    network = nn.Sequential(nn.Linear(2, 3), nn.ReLU(inplace=True), nn.Linear(3, 1))
+    x = torch.randn(4, 2, generator=torch.Generator().manual_seed(0))
+    first, last = checks.calls(network, nn.Linear, x)
+    assert first.layer is network[0]
+    assert torch.equal(first.y, network[0](x))  # as it left, before the ReLU
+    assert torch.equal(last.x, first.y.relu())
+    assert not last.y.requires_grad
+    assert not any(layer._forward_hooks for layer in network)
+
+
+def test_raises_wants_a_value_error():
+    def wrong():
+        raise TypeError("something else")
+
+    checks.raises(lambda: int("x"), "a word is no number")
+    with pytest.raises(checks.CheckFailed, match="no error"):
+        checks.raises(lambda: None, "nothing happens")
+    with pytest.raises(checks.CheckFailed, match="TypeError: something else"):
+        checks.raises(wrong, "another error")
+
+
+def test_not_negative_tells_the_smallest_value():
+    checks.not_negative([0.0, 2.0], "a ReLU")
+    with pytest.raises(checks.CheckFailed, match=r"-0\.5"):
+        checks.not_negative([-0.5, 2.0], "a ReLU")

@@ -35,9 +35,9 @@ def test_code_cells_are_short(cells):
         for part in (shown, *hidden):
             lines = [line for line in part.splitlines() if line.strip()]
             long = "class " in part or cell.role == "check"
-            most = 60 if part in hidden else 25 if long else 15
+            most = 40 if part in hidden else 25 if long else 15
             assert len(lines) <= most, where(cell)
-            assert max(map(len, lines)) <= 120, where(cell)
+            assert max(map(len, lines)) <= 110, where(cell)
 
 
 def test_markdown_cells_are_short(cells):

@@ -60,6 +60,8 @@ MUST_FAIL = {  # a call of every comparison with what it must refuse
         "checks.not_affine(lambda x: x, torch.tensor([[0.0], [2.0]]), what)"
     ),
     "checks.unbounded": "checks.unbounded(np.zeros(2), what)",
+    "checks.raises": "checks.raises(dict, what)",
+    "checks.not_negative": "checks.not_negative(-np.ones(2), what)",
 }
 SPIES = {  # names with which an answer reads or rewires what surrounds it
     *("_getframe", "_current_frames", "currentframe", "getouterframes", "tb_frame"),

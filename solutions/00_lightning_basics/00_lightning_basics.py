@@ -93,7 +93,7 @@ def descend(rate: float, n_steps: int = 12) -> list[float]:
 
 plots.curves(range(1, 13), {f"rate {rate}": descend(rate) for rate in (0.05, 0.2, 0.8)}, doubling=False,
              xlabel="step of gradient descent", ylabel="slope a (1)",
-             alt="Slope a against the step: slow for a small rate, quick for 0.2, ever wilder swings for 0.8.")
+             alt="Slope a against the step: slow for a small rate, quick for 0.2, wild swings for 0.8.")
 
 # %% [markdown]
 # **What do we observe?** The middle rate arrives within five steps or so, the small one is still on its way, and the large one jumps
@@ -171,7 +171,7 @@ kernels = {"average": torch.full((3, 3), 1 / 9), "slope →": torch.tensor([[-0.
            "Laplacian": torch.tensor([[0, 1.0, 0], [1, -4, 1], [0, 1, 0]])}
 panels = {"digit (1)": image} | {f"{name} (1)": conv2d(image, k) for name, k in kernels.items()}
 plots.panels({label: field.numpy() for label, field in panels.items()},
-             alt="A digit, its average, which is blurred, its slopes and its Laplacian, which outline the stroke.")
+             alt="A digit, blurred by its average, outlined by its slopes and its Laplacian.")
 
 # %% [markdown]
 # **What do we observe?** The average blurs. The slopes and the Laplacian vanish where the image is constant and mark the edges of the
@@ -250,7 +250,7 @@ fields = {stride: receptive_field(stride) for stride in (1, 2)}
 widths = {stride: int((field.sum(0) > 0).sum()) for stride, field in fields.items()}
 plots.panels({f"stride {stride}: {widths[stride]} pixels wide (1)": field for stride,
               field in fields.items()},
-             alt="Influence of the pixels on one output: a small square with stride 1, a larger one with stride 2.")
+             alt="Influence of the pixels on one output: a square, larger with stride 2 than with 1.")
 
 # %% [markdown]
 # **What do we observe?** Seven pixels with stride 1, two more for each layer; fifteen with stride 2, since each layer walks on a
@@ -361,7 +361,8 @@ regression = LogisticRegression(C=0.1, max_iter=300)
 regression.fit(train.tensors[0].flatten(1).numpy(), train.tensors[1].numpy())
 right = regression.predict(digits.test.flatten(1).numpy()) == digits.test_labels.numpy()
 error_regression = 1 - right.mean()
-print(f"logistic regression: {regression.coef_.size + 10:,} weights, {error_regression:.1%} of the test digits wrong")
+n_weights = regression.coef_.size + 10
+print(f"logistic regression: {n_weights:,} weights, {error_regression:.1%} of the test digits wrong")
 
 # %% [markdown]
 # **What do we observe?** A regression without a single hidden layer reads most digits. It is the number to beat; a network that does
@@ -607,7 +608,7 @@ runs = {"as it is": history_poor, "dropout": training.fit(dropped, few, valid, *
 for name, trained in zip(runs, (poor, dropped, moved), strict=True):
     print(f"{name:<16}{error_of(trained, digits.test, digits.test_labels):.1%} of the test digits wrong")
 plots.learning_curves(runs, ylabel="validation cross-entropy (1)",
-                      alt="Validation loss of three trainings on 100 digits; the plain one turns upwards first.")
+                      alt="Validation loss of three trainings on 100 digits; the plain one turns up first.")
 
 # %% [markdown]
 # **What do we observe?** Shifted digits help most: they tell the network something true about digits which 100 examples do not show. Dropout
@@ -653,7 +654,8 @@ checks.holds(trainable(stack) == [False, False, True], "except_last=1 trains the
              look_at="weights and offsets; layers without parameters do not count")
 freeze(stack, 2)
 checks.holds(trainable(stack) == [False, True, True], "a second call with 2 trains two layers",
-             seen=f"trainable: {trainable(stack)}", expected="[False, True, True]", look_at="a frozen layer may thaw")
+             seen=f"trainable: {trainable(stack)}", expected="[False, True, True]",
+              look_at="a frozen layer may thaw")
 checks.passed("freeze")
 ### BEGIN HIDDEN TESTS
 for n, expected in ((0, [False] * 3), (3, [True] * 3), (7, [True] * 3)):
@@ -745,7 +747,8 @@ with torch.no_grad():
     sure = {"test digits": model(digits.test).softmax(1).amax(1),
             "pieces of ocean": model(tiles).softmax(1).amax(1)}
 for name, confidence in sure.items():
-    print(f"{name:<16} mean confidence {confidence.mean():.0%}, above 90 % in {(confidence > 0.9).float().mean():.0%}")
+    above = (confidence > 0.9).float().mean()
+    print(f"{name:<16} mean confidence {confidence.mean():.0%}, above 90 % in {above:.0%}")
 plots.image_rows({"ocean": tiles[torch.linspace(0, len(tiles) - 1, 10).long()]},
                  alt="Ten pieces of sea level maps, smooth blobs that resemble no digit.")
 

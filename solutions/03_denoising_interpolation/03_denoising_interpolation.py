@@ -272,21 +272,16 @@ checks.keeps_device_and_dtype(SkipAutoencoder().double(), x_toy.double())
 n_weights = sum(p.numel() for p in SkipAutoencoder(2, 1, width=4).parameters())
 checks.close(n_weights, 76 + 520 + 2064 + 2056 + 516 + 37, "number of parameters for (2, 1, width=4)",
              look_at="6 layers, kernels 3, 4, 4, 4, 4, 3, with offsets; skips are added and have no weights")
-calls = []
-kinds = (nn.Conv2d, nn.ConvTranspose2d)
-layers_toy = [m for m in net_toy.modules() if isinstance(m, kinds)]
-for layer in layers_toy:
-    layer.register_forward_hook(lambda layer, x, y: calls.append((layer, x[0].clone(), y.clone())))
-net_toy(x_toy)
-sizes_toy = [tuple(y.shape[1:]) for _, _, y in calls]
+calls_toy = checks.calls(net_toy, (nn.Conv2d, nn.ConvTranspose2d), x_toy)
+sizes_toy = [tuple(call.y.shape[1:]) for call in calls_toy]
 checks.holds(sizes_toy == [(12, 28, 28), (24, 14, 14), (48, 7, 7), (24, 14, 14), (12, 28, 28), (1, 28, 28)],
              "maps shrink and grow step by step", seen=str(sizes_toy),
              expected="28, 14, 7, 14, 28, 28 with 12 to 48 maps")
-(_, _, first_toy), (_, _, half_toy), _, (_, _, up2_toy), (_, last_in, up1_toy), (_, final_in, _) = calls
-checks.close(last_in, (up2_toy + half_toy.relu()).relu(),
+first_toy, half_toy, _, two_toy, one_toy, final_toy = calls_toy
+checks.close(one_toy.x, (two_toy.y + half_toy.y.relu()).relu(),
              "the half-size maps of the encoder are added in the decoder",
              tolerance=1e-5, look_at="add before the ReLU")
-checks.close(final_in, (up1_toy + first_toy.relu()).relu(), "the full-size maps, too", tolerance=1e-5,
+checks.close(final_toy.x, (one_toy.y + first_toy.y.relu()).relu(), "the full-size maps, too", tolerance=1e-5,
              look_at="add before the ReLU; both skips")
 checks.close(net_toy(x_toy[:1]), net_toy(x_toy)[:1], "an image does not depend on its batch", tolerance=1e-5)
 changes = torch.stack([(SkipAutoencoder()(x_toy) - x_toy).detach() for _ in range(5)])
@@ -498,7 +493,7 @@ filled = {"linear": fill(linear, test, masks), "thin plates": fill(radial, test,
 for name, images in filled.items():
     print(f"{name:<12}{psnr(test, images):5.1f} dB")
 plots.image_rows({"truth": test, "5 % known": gappy[:, :1], **filled},
-                 alt="Ten digits, 5 % of their pixels, and three interpolations; that of the network is least smeared.")
+                 alt="Ten digits, 5 % of their pixels, three interpolations; the network smears least.")
 
 # %% claim="interpolating_digits"
 classical = min(squared_error(filled[name]) for name in ("linear", "thin plates"))
@@ -559,7 +554,8 @@ singles = torch.stack([tracks_toy(1, seed, (16, 5)) for seed in range(1500)])
 for name, places in (("first", singles[:, 0].argmax(1)), ("last", singles[:, -1].argmax(1))):
     shares = torch.bincount(places, minlength=5) / 1500
     checks.holds(shares.min() > 0.155 and shares.max() < 0.25, f"every column of the {name} row is as likely",
-                 seen=f"shares {[round(float(s), 2) for s in shares]}", expected="about 0.2 each", look_at="0 to w − 1")
+                 seen=f"shares {[round(float(s), 2) for s in shares]}", expected="about 0.2 each",
+                  look_at="0 to w − 1")
 starts, ends = singles[:, 0].argmax(1).float(), singles[:, -1].argmax(1).float()
 relation = torch.corrcoef(torch.stack([starts, ends]))[0, 1].abs()
 checks.holds(relation < 0.2, "both ends are drawn independently", seen=f"correlation {relation:.2f}",
