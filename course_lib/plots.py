@@ -251,37 +251,37 @@ def traces(
     xlabel: str,
     ylabel: str,
     alt: str,
-    dots: Sequence[str] = (),
+    wide: str = "",
+    dots: str = "",
     log: bool = False,
     equal: bool = False,
 ) -> Picture:
-    """Lines (x, y) by label in panels side by side; those named in dots are points.
+    """Lines (x, y) by label in panels side by side, all with the same labels.
 
+    wide, dots: labels drawn as a broad grey line under the others, and as points.
     log: both axes logarithmic; equal: one scale for both, as on a chart.
     """
-    n = len(panels)
-    picture = Picture(alt, min(6.5 + 2.0 * (n - 1), 11.0), 3.4)
-    axes = picture.subplots(1, n, squeeze=False, sharey=True)[0]
-    styles = ("-", "--", "-.", ":", (0, (1, 1)), (0, (5, 1)), (0, (3, 3)))
+    picture = Picture(alt, min(6.5 + 2.0 * len(panels), 11.0), 3.2)
+    axes = picture.subplots(1, len(panels), squeeze=False, sharey=True)[0]
+    scale = "log" if log else "linear"
+    looks = {
+        wide: {"color": "0.75", "linewidth": 5, "zorder": 1},
+        dots: {"color": "0", "linestyle": "", "marker": "o", "markersize": 4},
+    }
+    styles = zip(COLOURS, ("-", "--", "-.", ":"), MARKERS, strict=False)
+    for label in [label for label in next(iter(panels.values())) if label not in looks]:
+        colour, line, marker = next(styles)
+        looks[label] = {"color": colour, "linestyle": line, "marker": log * marker}
     for ax, (title, lines) in zip(axes, panels.items(), strict=True):
-        kinds = zip(lines.items(), COLOURS, styles, MARKERS, strict=False)
-        for (label, (x, y)), colour, style, marker in kinds:
-            dotted = label in dots
-            ax.plot(
-                x,
-                y,
-                label=label,
-                color="0.2" if dotted else colour,
-                linestyle="" if dotted else style,
-                marker="o" if dotted else marker if log else "",
-                markersize=4,
-            )
-        scale = "log" if log else "linear"
+        for label, (x, y) in lines.items():
+            ax.plot(x, y, label=label, **looks[label])
         ax.set(xlabel=xlabel, title=title, xscale=scale, yscale=scale)
-        if equal:
-            ax.set_aspect("equal", adjustable="datalim")
-        finish(ax)
+        ax.set_aspect("equal" if equal else "auto", adjustable="datalim")
+        ax.grid(alpha=0.3)
+        ax.spines[["top", "right"]].set_visible(False)
     axes[0].set_ylabel(ylabel)
+    entries = axes[0].get_legend_handles_labels()
+    picture.legend(*entries, loc="outside right upper", frameon=False)
     return picture
 
 
@@ -321,12 +321,13 @@ def line_panels(
 ) -> Picture:
     """Panels side by side, each (xlabel, ylabel, {label: (x, y)}), x with its own y.
 
-    Orbits, distributions and spectra alike: nothing is sorted, NaN is left out. ylog:
-    the numbers of the panels whose y is logarithmic.
+    Orbits, distributions and spectra alike: nothing is sorted, NaN is left out. Panels
+    with the same labels share their axes; ylog: numbers of those with logarithmic y.
     """
     n = len(panels)
     picture = Picture(alt, 9.0 if n < 3 else min(3.4 * n, 11), 3.2)
-    axes = picture.subplots(1, n, squeeze=False)[0]
+    alike = len({panel[:2] for panel in panels}) == 1
+    axes = picture.subplots(1, n, squeeze=False, sharex=alike, sharey=alike)[0]
     styles = ("-", "--", "-.", ":")
     for number, (ax, panel) in enumerate(zip(axes, panels, strict=True)):
         xlabel, ylabel, lines = panel
@@ -336,5 +337,7 @@ def line_panels(
         ax.set(xlabel=xlabel, ylabel=ylabel)
         if number in ylog:
             ax.set_yscale("log")
-        finish(ax)
+        ax.grid(alpha=0.3)
+        ax.spines[["top", "right"]].set_visible(False)
+        ax.legend(frameon=False, loc="lower center", bbox_to_anchor=(0.5, 1), ncols=2)
     return picture

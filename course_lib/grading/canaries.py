@@ -9,7 +9,6 @@ end has passed. This raises the bar and proves nothing; a human is shown what di
 """
 
 import ast
-import inspect
 import re
 import secrets
 from collections.abc import Iterable, Iterator
@@ -87,149 +86,8 @@ COMPARISONS = {path.rpartition(".")[2] for path in MUST_FAIL} - {
 UNDEFINED = "builtins.NoneType 0"  # a name that the check gives its value itself
 NO_CODE = (SyntaxError, ValueError, RecursionError, MemoryError)
 HISTORY = re.compile(r"In|_i|_ii|_iii|_i\d+")  # where IPython keeps the cells
+PROBE = (Path(__file__).parent / "probe.py").read_text()  # it runs in the kernel
 MAGIC = re.compile(r"^([ \t]*)(?:[\w.]+ *= *)?[%!?].*|^()[\w.*]+\?+ *$", re.MULTILINE)
-
-
-# --- in the kernel ------------------------------------------------------------------
-
-
-def probe(nonce, names, must_fail, asserts):
-    """An error with all that a canary finds. Called by a cell in the student's kernel.
-
-    asserts: what became of an assertion there.
-    """
-    import asyncio
-    import builtins
-    import signal
-    import sys
-    import threading
-
-    import ipykernel
-    import IPython
-    import numpy as np
-    import torch
-
-    from course_lib import checks
-
-    cell = sys._getframe(1)
-    ours = {"np": np, "torch": torch, "checks": checks}
-    shell = IPython.get_ipython()
-    kernel, session = shell.kernel, shell.kernel.session
-    module, function = type(sys), type(lambda: 0)
-    simple = (int, float, complex, str, bytes, bool, type(None), type(...))
-    shells = [IPython.core.interactiveshell, IPython.core.compilerop,
-              ipykernel.ipkernel, ipykernel.kernelbase, ipykernel.zmqshell]  # fmt: skip
-    parts = [shell, kernel, session, shell.compile, shell.events, shell.displayhook,
-             shell.display_pub, shell.InteractiveTB, shell.input_transformer_manager,
-             kernel.iopub_socket, kernel.iopub_thread, kernel.shell_stream]  # fmt: skip
-
-    def plain(value):  # without addresses, which differ from kernel to kernel
-        if type(value) is tuple:
-            return [plain(part) for part in value]
-        if type(value) is dict:
-            return [(key, plain(value[key])) for key in sorted(value)]
-        if hasattr(value, "co_code"):
-            return value.co_code, value.co_names, plain(value.co_consts)
-        return value if type(value) in simple else type(value).__qualname__
-
-    def looks(thing, deep=True):  # the same text in every healthy kernel
-        kind = type(thing)
-        by_class_statement = kind.__flags__ >> 9 & 1
-        text = f"{kind.__module__}.{kind.__qualname__} {by_class_statement}"
-        inner = getattr(thing, "_implementation", thing)  # of NumPy's dispatchers
-        if type(inner) is function:
-            code = inner.__code__
-            text += f" {plain(code)!r} {code.co_varnames!r} {code.co_freevars!r}"
-            text += f" {plain(inner.__defaults__)!r} {plain(inner.__kwdefaults__)!r}"
-        elif isinstance(thing, type | module) or callable(thing):
-            text += f" {getattr(thing, '__qualname__', getattr(thing, '__name__', ''))}"
-        modules = [builtins, checks, *shells]
-        if deep and (isinstance(thing, type) or any(thing is m for m in modules)):
-            for name, value in sorted(vars(thing).items()):
-                value = getattr(value, "__func__", getattr(value, "fget", value))
-                if callable(value):
-                    text += f" {name} {looks(value, False)}"
-        if len(text) < 100:
-            return text
-        number = (0).from_bytes(text.encode("utf-8", "replace"), "big")
-        return f"{number % (2**89 - 1):x}"
-
-    def resolve(path):
-        first, *rest = path.split(".")
-        thing = cell.f_globals.get(
-            first, ours.get(first, getattr(builtins, first, None))
-        )
-        for name in rest:
-            if isinstance(thing, type | module):
-                thing = getattr(thing, name, None)
-        return looks(thing)
-
-    def refuses(call):
-        try:
-            answer = eval(call, {**ours, "what": nonce})
-        except AssertionError:
-            return "refuses"
-        except Exception as error:
-            return f"raises {type(error).__name__}"
-        return "accepts everything" if answer is None or answer else "refuses"
-
-    def of_cells(code):  # compiled from a cell
-        folder, _, name = cell.f_code.co_filename.rpartition("/")
-        return getattr(code, "co_filename", "").startswith(folder or name[:4])
-
-    def waiting():  # what runs between this cell and the check
-        loop = asyncio.get_event_loop()
-        calls = [*getattr(loop, "_ready", []), *getattr(loop, "_scheduled", [])]
-        things = [getattr(call, "_callback", None) for call in calls]
-        things += [task.get_coro() for task in asyncio.all_tasks(loop)]
-        things += [signal.getsignal(number) for number in range(1, 32)]
-        for thing in things:
-            inner = getattr(thing, "__func__", getattr(thing, "func", thing))
-            code = getattr(inner, "__code__", getattr(inner, "cr_code", None))
-            if of_cells(code):
-                yield code.co_name
-        for thread, frame in sys._current_frames().items():
-            while frame and thread != threading.get_ident():
-                if of_cells(frame.f_code):
-                    yield frame.f_code.co_name
-                frame = frame.f_back
-
-    classes = dict.fromkeys(cls for part in parts for cls in type(part).__mro__)
-    known = ("IPython", "ipykernel", "matplotlib", "ipywidgets", "comm")
-    hooks = [f for fs in shell.events.callbacks.values() for f in fs]
-    transforms = shell.input_transformer_manager
-    transforms = [*transforms.cleanup_transforms, *transforms.line_transforms,
-                  *transforms.token_transformers]  # fmt: skip
-    found = {name: resolve(name) for name in names}
-    found |= {f"{name}, tried": refuses(call) for name, call in must_fail.items()}
-    found |= {
-        "assert": asserts,
-        "the module checks": looks(checks),
-        "the module builtins": looks(builtins),
-        "the shell": str([looks(x) for x in shells]),
-        "the shell's methods": str([looks(cls) for cls in classes]),
-        "methods set on the shell": str(
-            [
-                name
-                for part in parts
-                for name, value in sorted(getattr(part, "__dict__", {}).items())
-                if callable(value) and hasattr(type(part), name)
-            ]
-        ),
-        "what writes messages": str([looks(session.pack), looks(session.unpack)]),
-        "AST transformers": str([looks(x) for x in shell.ast_transformers]),
-        "input transformers": str([looks(x) for x in transforms])
-        + str([looks(x) for x in shell.input_transformers_post]),
-        "hooks on cells": str(
-            [looks(x) for x in hooks if not str(x.__module__).startswith(known)]
-        ),
-        "what runs beside the cells": str(list(waiting())),
-        "handlers of errors": str(shell.custom_exceptions),
-        "traces": str([looks(sys.gettrace()), looks(sys.getprofile())]),
-    }
-    failed = AssertionError(f"{nonce}{found!r}")
-    failed._render_traceback_ = list  # or IPython would spend its time on a traceback
-    return failed
 
 
 # --- in the instructor's process ----------------------------------------------------
@@ -280,7 +138,7 @@ def canary(name: str, names: Iterable[str], nonces: dict[str, str]) -> NotebookN
     nonce = secrets.token_hex(16)
     source = CELL.format(
         box=f"_{secrets.token_hex(8)}",
-        source=inspect.getsource(probe),
+        source=PROBE,
         nonce=nonce,
         names=sorted(names),
         must_fail=MUST_FAIL,
