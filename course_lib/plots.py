@@ -153,11 +153,14 @@ def maps(fields: xr.DataArray, titles: Sequence[str], label: str, alt: str) -> P
     return picture
 
 
-def panels(fields: Mapping[str, np.ndarray], alt: str) -> Picture:
+def panels(
+    fields: Mapping[str, np.ndarray], alt: str, *, north_up: bool = False
+) -> Picture:
     """Arrays (h, w), each with its label, its unit and a scale of its own.
 
     They stand side by side, five and more in two rows, wide ones under one another. A
     field of both signs is drawn on a symmetric scale; NaN is grey.
+    north_up: the first row is the southernmost, as in ocean data; not so in images.
     """
     n = len(fields)
     wide = max(np.shape(field)[1] / np.shape(field)[0] for field in fields.values()) > 2
@@ -177,7 +180,7 @@ def panels(fields: Mapping[str, np.ndarray], alt: str) -> Picture:
             cmap=cmocean.cm.balance if signed else cmocean.cm.dense,
             vmin=-limit if signed else low,
             vmax=limit if signed else high,
-            origin="upper",
+            origin="lower" if north_up else "upper",
             aspect="equal",
         )
         ax.set_facecolor("0.85")

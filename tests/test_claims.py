@@ -20,6 +20,9 @@ CLAIMS = {  # how many headline numbers a unit records
     "02_convolutional_autoencoder": 5,
     "03_denoising_interpolation": 5,
     "04_unet_resnet": 6,
+    "05_recurrent_networks": 13,
+    "06_lorenz63_forecasting": 12,
+    "07_neural_integration_schemes": 22,
 }
 THOROUGH = bool(os.environ.get("COURSE_THOROUGH"))  # all seeds: an hour
 
