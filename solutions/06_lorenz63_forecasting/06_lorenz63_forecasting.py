@@ -375,8 +375,8 @@ def windows_published(series, length, test_share=0.2):
 
 leaky_train, leaky_test, train_starts, test_starts = windows_published(train, 104)  # 4 starts, 100 leads
 shared = ((test_starts[:, None] - train_starts).abs() < 104).any(1).float().mean()
-leaky = analog_forecast(leaky_train, leaky_test[:300, 0], 100, k=1)
-leaky_skill = forecast_skill(leaky_test[:300, 1:101], leaky)[-1]
+leaky = analog_forecast(leaky_train[::2], leaky_test[:200, 0], 100, k=1)  # half of them will do
+leaky_skill = forecast_skill(leaky_test[:200, 1:101], leaky)[-1]
 print(f"{shared:.0%} of the test windows share states with training windows;")
 print(f"one analog explains {leaky_skill:.4f} after 100 steps")
 
