@@ -90,7 +90,7 @@ PROBE = (Path(__file__).parent / "probe.py").read_text()  # it runs in the kerne
 MAGIC = re.compile(r"^([ \t]*)(?:[\w.]+ *= *)?[%!?].*|^()[\w.*]+\?+ *$", re.MULTILINE)
 
 
-# --- in the instructor's process ----------------------------------------------------
+# --- the cells that must fail, and what they found ----------------------------------
 
 
 def with_canaries(
