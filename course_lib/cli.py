@@ -1,11 +1,12 @@
 """The `course` command. Each subcommand explains itself: `course build --help`."""
 
 import os
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from course_lib.console import Units, chosen, console, progress, stop
+from course_lib.console import Units, advancing, chosen, console, progress, stop
 from course_lib.grading import commands
 
 app = typer.Typer(
@@ -83,6 +84,65 @@ def results_command(units: Units = None) -> None:
         for row in results.read(unit.solution):
             value = f"{row.value:.3g} {row.unit}"
             table.add_row(unit.name[:2], row.name, value, row.claim, row.reference)
+    console.print(table)
+
+
+@app.command("data")
+def data_command(
+    name: Annotated[
+        str | None, typer.Argument(help="A sample; all are listed if none is given.")
+    ] = None,
+    rebuild: Annotated[
+        bool, typer.Option("--rebuild", help="Simulate it again from its seed.")
+    ] = False,
+    size: Annotated[int | None, typer.Option(help="Points along a side.")] = None,
+    members: Annotated[int | None, typer.Option(help="Seas, each on its own.")] = None,
+    snapshots: Annotated[int | None, typer.Option(help="Kept of each sea.")] = None,
+    output: Annotated[
+        Path | None, typer.Option(help="Write to this .nc file instead.")
+    ] = None,
+) -> None:
+    """List the simulated samples of the course, or make one again.
+
+    A run that was stopped goes on where it was, and the file is written whole or not at
+    all. A larger sample needs a file of its own.
+
+    **Examples**
+
+    `course data` lists the samples.
+
+    `course data qg_turbulence --rebuild` makes one again (about a minute).
+
+    `course data qg_eddies --rebuild --members 16 --output many.nc` makes a larger one.
+    """
+    from course_lib.datasets import recipes, samples
+
+    try:
+        if name is None or not rebuild:
+            return list_samples(name)
+        recipe = samples.recipe(name).larger(size, members, snapshots)
+        file = output or samples.path(name)
+        if output is None and recipe != samples.recipe(name):
+            stop("A larger sample needs a file of its own; mend: --output FILE.nc")
+        with progress() as bar:
+            recipes.rebuild(recipe, file, advancing(bar, f"Simulating {name}"))
+    except (ValueError, OSError) as error:
+        stop(str(error))
+    console.print(f"{file}: {file.stat().st_size / 1e6:.1f} MB")
+
+
+def list_samples(name: str | None) -> None:
+    """One line a sample: what it is and how large."""
+    from rich.table import Table
+
+    from course_lib.datasets import samples
+
+    table = Table("sample", "what", "members", "snapshots", "points", "MB")
+    for known in [name] if name else samples.RECIPES:
+        recipe, file = samples.recipe(known), samples.path(known)
+        megabytes = f"{file.stat().st_size / 1e6:.1f}" if file.is_file() else "missing"
+        numbers = (recipe.members, recipe.snapshots, f"{recipe.model.size}²")
+        table.add_row(known, recipe.title, *map(str, numbers), megabytes)
     console.print(table)
 
 

@@ -21,6 +21,18 @@ def test_rmse():
         metrics.rmse([np.nan], [1.0])
 
 
+def test_the_spectrum_of_a_wave_is_one_line_with_its_variance():
+    x = np.arange(32)
+    field = 1.0 + 3 * np.cos(2 * np.pi * (3 * x[:, None] + 4 * x) / 32)
+    wavenumber, density = metrics.isotropic_spectrum(field[None], 10.0)
+    assert wavenumber == pytest.approx(np.arange(1, 17) / 320)
+    assert density / 320 == pytest.approx(np.where(np.arange(1, 17) == 5, 4.5, 0))
+    with pytest.raises(ValueError, match="seen"):
+        metrics.isotropic_spectrum(np.zeros((4, 6)), 1.0)
+    with pytest.raises(ValueError, match="NaN"):
+        metrics.isotropic_spectrum(np.full((4, 4), np.nan), 1.0)
+
+
 class TestResults:
     def test_a_result_is_shown_and_read_back(self, tmp_path, monkeypatch):
         shown = []

@@ -1,1 +1,5 @@
-"""Where samples come from: one noun per file, and no learning here."""
+"""Where samples come from: one noun a file; no learning here."""
+
+
+class UnstableStep(ValueError):
+    """A time step for which an integration leaves all bounds."""

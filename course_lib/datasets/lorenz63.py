@@ -12,14 +12,12 @@ from dataclasses import dataclass
 
 import torch
 
+from course_lib.datasets import UnstableStep
+
 SIGMA, RHO, BETA = 10.0, 28.0, 8.0 / 3.0
 LYAPUNOV_TIME = 1 / 0.9056  # an error grows e-fold in this time (Viswanath, 1998)
 SPIN_UP = 20.0  # time units after which a trajectory has forgotten where it began
 SPREAD = 8.0  # standard deviation of the states where trajectories begin
-
-
-class UnstableStep(ValueError):
-    """A time step for which the integration leaves all bounds."""
 
 
 def tendency(

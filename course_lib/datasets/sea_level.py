@@ -104,7 +104,7 @@ def rossby_waves(tt: np.ndarray, yy: np.ndarray, xx: np.ndarray) -> np.ndarray:
         (0.02, 420e3, 2200e3, 1.0),
         (0.015, 900e3, -1500e3, 2.0),
     ):
-        k, l = 2 * np.pi / length_x, 2 * np.pi / length_y  # noqa: E741 (the field's names)
+        k, l = 2 * np.pi / length_x, 2 * np.pi / length_y
         omega = -BETA * k / (k**2 + l**2 + DEFORMATION_RADIUS**-2)
         field += amplitude * np.cos(k * xx + l * yy - omega * tt + phase)
     return field
