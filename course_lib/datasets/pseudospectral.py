@@ -12,6 +12,7 @@ import torch
 from tqdm import tqdm
 
 AB3 = (23 / 12, -16 / 12, 5 / 12)  # Adams–Bashforth: weights of the last three slopes
+CACHED = 2**16  # numbers of a state that stay in a core's cache with all they need
 AB3_LIMIT = 0.72  # largest stable frequency × time step of a pure oscillation
 CUT_OFF, STEEPNESS = 0.65 * math.pi, 23.6  # of the filter, those of pyqg
 
@@ -96,13 +97,15 @@ def tendency(op: Operators, now: torch.Tensor) -> torch.Tensor:
     drag = op.drag * op.laplacian * psi[:, -1]
     if now.shape[1] > layers:  # the tracer goes with layer 1
         psi = torch.cat([psi, psi[:, :1]], dim=1)
-    v_hat = op.d_dx * psi
-    grid = torch.fft.irfft2(torch.stack([-op.d_dy * psi, v_hat, now]), s=(n, n))
-    u, _, q = grid
-    u += op.flow[: q.shape[1]]
-    flux_x, flux_y = torch.fft.rfft2(grid[:2] * q)
-    slope = -(op.d_dx * flux_x + op.d_dy * flux_y)
-    slope -= op.gradient[: q.shape[1]] * v_hat
+    spectra = psi.new_empty(3, *psi.shape)  # of u, v and q, side by side
+    torch.mul(psi, -op.d_dy, out=spectra[0])
+    torch.mul(psi, op.d_dx, out=spectra[1])
+    spectra[2] = now
+    grid = torch.fft.irfft2(spectra, s=(n, n))
+    grid[0] += op.flow[: now.shape[1]]
+    flux_x, flux_y = torch.fft.rfft2(grid[:2] * grid[2])
+    slope = flux_x.mul_(-op.d_dx).addcmul_(flux_y, op.d_dy, value=-1)
+    slope -= op.gradient[: now.shape[1]] * spectra[1]
     slope[:, layers - 1] -= drag
     return slope
 
@@ -119,12 +122,33 @@ def runge_kutta(op: Operators, now: torch.Tensor, dt: float) -> torch.Tensor:
 def march(
     op: Operators, state: torch.Tensor, n_steps: int, dt: float, every: int, show: bool
 ) -> torch.Tensor:
-    """Fields (n, channels, y, x) from step to step, (n, kept, channels, y, x)."""
-    size = state.shape[-2:]
+    """Fields (n, channels, y, x) from step to step, (n, kept, channels, y, x).
+
+    On a CPU few members at a time, so that all of their fields stay in its cache: a
+    large batch is two to three times faster so.
+    """
     kept = state.new_empty(len(state), n_steps // every + 1, *state.shape[1:])
     kept[:, 0] = state
+    few = len(state) if state.is_cuda else max(1, CACHED // state[:1].numel())
+    groups = list(zip(state.split(few), kept.split(few), strict=True))
+    total = n_steps * len(groups)
+    with tqdm(total=total, disable=not show, file=sys.stdout, ncols=79) as bar:
+        for members, series in groups:
+            march_together(op, members, series, n_steps, dt, every, bar)
+    return kept
+
+
+def march_together(
+    op: Operators,
+    state: torch.Tensor,
+    kept: torch.Tensor,
+    n_steps: int,
+    dt: float,
+    every: int,
+    bar: tqdm,
+) -> None:
+    """The steps of some members; fills in what is kept of them."""
     now, past = torch.fft.rfft2(state), []
-    bar = tqdm(total=n_steps, disable=not show, file=sys.stdout, ncols=79, unit="step")
     for step in range(1, n_steps + 1):
         slope = tendency(op, now)
         if len(past) < 2:
@@ -135,7 +159,5 @@ def march(
         now *= op.smooth
         past = [*past[-1:], slope]
         if step % every == 0:
-            kept[:, step // every] = torch.fft.irfft2(now, s=size)
+            kept[:, step // every] = torch.fft.irfft2(now, s=state.shape[-2:])
         bar.update()
-    bar.close()
-    return kept
