@@ -9,8 +9,10 @@ so that neither is fast by being wrong.
 
 Two-layer turbulence: member-steps per second of `quasigeostrophic` for grids of 32² to
 256² and batches of 1 to 32, against the plainest NumPy version of the same scheme, in
-double precision and one member at a time, and against pyqg where it is installed. All
-start from the same state and must agree after 100 steps, or nothing is printed.
+double precision and one member at a time. All start from the same state and must agree
+after 100 steps, or nothing is printed. Both use one thread. (pyqg 0.4 wants NumPy 1, so
+it cannot stand here. From one state of `qg_turbulence` it differs from us by 8e-5 after
+120 steps, by 1e-3 after 1200: pyqg begins with steps of lower order.)
 
 Ways alternate; medians. Timings are for reading only. Last line: qg_ratio R, the
 member-steps of a batch of 8 at 64² over those of the NumPy version.
@@ -22,7 +24,6 @@ import math
 import statistics
 import time
 from collections.abc import Callable
-from importlib.util import find_spec
 
 import numpy as np
 import torch
@@ -151,35 +152,15 @@ class PlainNumpy:
         return np.fft.irfft2(self.q_hat)
 
 
-def run_pyqg(model: Model, q: np.ndarray, n_steps: int) -> np.ndarray:
-    """The same by pyqg, whose first two steps are of lower order."""
-    import pyqg
-
-    theirs = pyqg.QGModel(
-        nx=model.size, L=model.length, W=model.length, dt=model.time_step,
-        beta=model.beta, rd=model.deformation_radius, delta=model.depth_ratio,
-        U1=model.flow[0], U2=model.flow[1], rek=model.drag, H1=500.0,
-        ntd=1, log_level=0, tmax=math.inf, twrite=10**9,
-    )  # fmt: skip
-    theirs.set_q(q)
-    for _ in range(n_steps):
-        theirs._step_forward()
-    return theirs.q.copy()
-
-
 def same_physics(model: Model, q: torch.Tensor, n_steps: int = 100) -> None:
     """Stop unless all ways end in the same state; says by how much they differ."""
     exact = PlainNumpy(model, q[0].double().numpy()).run(n_steps)
     ends = {"float32": model.run(q, n_steps, every=n_steps)[0, -1].numpy()}
     ends["float64"] = model.run(q[:1].double(), n_steps, every=n_steps)[0, -1].numpy()
-    bounds = {"float32": 1e-4, "float64": 1e-10, "pyqg": 1e-2}
-    if find_spec("pyqg"):
-        ends["pyqg"] = run_pyqg(model, q[0].double().numpy(), n_steps)
+    bounds = {"float32": 1e-4, "float64": 1e-10}
     for name, end in ends.items():
         error = np.linalg.norm(end - exact) / np.linalg.norm(exact)
-        print(
-            f"relative difference from NumPy after {n_steps} steps: {error:.1e}  {name}"
-        )
+        print(f"difference from NumPy after {n_steps} steps: {error:.1e}  {name}")
         if error > bounds[name]:
             raise SystemExit(f"{name} and NumPy do not compute the same")
 
@@ -192,7 +173,6 @@ def turbulence(rounds: int) -> None:
         settled = model.run(q[:8], 2000, every=2000)[:, -1]
         same_physics(model, settled)
     ways = [("NumPy", 1), *(("torch", n) for n in BATCHES)]
-    ways += [("pyqg", 1)] if find_spec("pyqg") else []
     took = {(*way, n): [] for way in ways for n in GRIDS}
     for _ in range(rounds):
         for name, batch, n in took:
@@ -216,9 +196,7 @@ def qg_work(name: str, model: Model, q: torch.Tensor) -> Callable[[], object]:
     if name == "torch":
         return lambda: model.run(q, QG_STEPS, every=QG_STEPS)
     first = q[0].double().numpy()
-    if name == "NumPy":
-        return lambda: PlainNumpy(model, first).run(QG_STEPS)
-    return lambda: run_pyqg(model, first, QG_STEPS)
+    return lambda: PlainNumpy(model, first).run(QG_STEPS)
 
 
 if __name__ == "__main__":

@@ -19,6 +19,8 @@ from pytorch_lightning.loggers import CSVLogger
 from torch.utils.data import DataLoader, Dataset
 from tqdm import tqdm
 
+from course_lib.threads import torch_threads
+
 
 @dataclass(frozen=True)
 class Training:
@@ -137,17 +139,6 @@ class StepBar(Callback):
 
     def on_exception(self, trainer, module, exception):
         self.bar.close()
-
-
-@contextmanager
-def torch_threads(n: int) -> Iterator[None]:
-    """Let torch use n threads on the CPU, for a while."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(n)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
 
 
 @contextmanager

@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from course_lib import build
-from course_lib.grading import answers, canaries, submissions
+from course_lib.grading import answers, submissions, suspicion
 from course_lib.grading.sanitize import (
     LONGEST_CELL,
     SKIP,
@@ -363,7 +363,7 @@ def test_five_hundred_mutated_notebooks(tmp_path, data):
     check_ours(sanitized.notebook)
     json.dumps(sanitized.notebook)
     for cell in sanitized.notebook.cells:
-        canaries.suspicious(cell.source)
+        suspicion.suspicious(cell.source)
 
 
 @pytest.mark.filterwarnings("ignore:Duplicate name")
@@ -436,12 +436,12 @@ TAMPERING = {
 
 @pytest.mark.parametrize("source", HONEST)
 def test_honest_code_is_not_suspicious(source):
-    assert canaries.suspicious(source) == []
+    assert suspicion.suspicious(source) == []
 
 
 @pytest.mark.parametrize("source", TAMPERING)
 def test_tampering_is_named(source):
-    assert TAMPERING[source] in " ".join(canaries.suspicious(source))
+    assert TAMPERING[source] in " ".join(suspicion.suspicious(source))
 
 
 @pytest.mark.parametrize(
@@ -451,4 +451,4 @@ def test_tampering_is_named(source):
     ids=range(9),
 )  # fmt: skip
 def test_no_code_stops_the_search(source):
-    assert isinstance(canaries.suspicious(source), list)
+    assert isinstance(suspicion.suspicious(source), list)

@@ -15,7 +15,7 @@ from jupyter_client.manager import start_new_kernel
 from nbclient import NotebookClient
 
 from course_lib import checks
-from course_lib.grading import canaries, provisioner, zygote
+from course_lib.grading import canaries, provisioner, suspicion, zygote
 
 
 @pytest.fixture
@@ -147,6 +147,6 @@ def test_a_name_that_a_check_defines_itself_may_have_been_used_before():
     empty = nbformat.v4.new_notebook()
     healthy = {"first": {"error": canaries.UNDEFINED, "np.abs": "as it was"}}
     found = {"first": {"error": "builtins.float 0", "np.abs": "as it was"}}
-    assert canaries.evidence(empty, found, healthy) == []
+    assert suspicion.evidence(empty, found, healthy) == []
     found["first"]["np.abs"] = "another"
-    assert len(canaries.evidence(empty, found, healthy)) == 1
+    assert len(suspicion.evidence(empty, found, healthy)) == 1

@@ -16,7 +16,7 @@ from typing import Protocol
 import nbformat
 from nbformat import NotebookNode
 
-from course_lib.grading import canaries, submissions
+from course_lib.grading import canaries, submissions, suspicion
 from course_lib.grading.canaries import is_check
 from course_lib.grading.execute import task
 from course_lib.grading.marks import GRADED, MISSING, TAMPERED, UNREADABLE, Mark
@@ -205,7 +205,7 @@ class Run:
         """Take the canaries out of a result, and keep it with what they have found."""
         notebook = nbformat.from_dict(result["notebook"])
         notebook, found = canaries.without_canaries(notebook, job.nonces)
-        evidence = canaries.evidence(notebook, found, self.healthy)
+        evidence = suspicion.evidence(notebook, found, self.healthy)
         result |= {"notebook": notebook, "evidence": evidence}
         path = self.results / f"{job.key}.json"
         part = path.with_suffix(".part")
