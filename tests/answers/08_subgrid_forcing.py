@@ -1,0 +1,1357 @@
+# %% [markdown]
+# The bank of unit 08: right answers written in other ways than the reference, and
+# mistakes that students make. `course answers 08 -v` grades it through nbgrader.
+
+# %% exercise="gaussian_filter_spectral" right="real transforms and NumPy's wavenumbers"
+import numpy as np
+
+def gradient(field, dx):
+    k, l = (2 * torch.pi * torch.fft.fftfreq(n, dx).to(field) for n in field.shape[:-3:-1])
+    spectrum = torch.fft.fft2(field)
+    return torch.fft.ifft2(1j * k * spectrum).real, torch.fft.ifft2(1j * l[:, None] * spectrum).real
+
+def gaussian_filter_spectral(field, length, dx):
+    ny, nx = field.shape[-2:]
+    k = torch.tensor(2 * np.pi * np.fft.rfftfreq(nx, dx), dtype=field.dtype)
+    l = torch.tensor(2 * np.pi * np.fft.fftfreq(ny, dx), dtype=field.dtype)
+    response = torch.exp(-0.5 * (length * torch.hypot(k[None, :], l[:, None])) ** 2)
+    return torch.fft.irfft2(torch.fft.rfft2(field) * response, s=(ny, nx))
+
+# %% exercise="gaussian_filter_spectral" right="one axis after the other"
+def gradient(field, dx):
+    k, l = (2 * torch.pi * torch.fft.fftfreq(n, dx).to(field) for n in field.shape[:-3:-1])
+    spectrum = torch.fft.fft2(field)
+    return torch.fft.ifft2(1j * k * spectrum).real, torch.fft.ifft2(1j * l[:, None] * spectrum).real
+
+def gaussian_filter_spectral(field, length, dx):
+    for axis in (-1, -2):
+        n = field.shape[axis]
+        k = 2 * torch.pi * torch.fft.fftfreq(n, dx, dtype=torch.float64)
+        g = torch.exp(-k**2 * length**2 / 2)
+        g = g if axis == -1 else g[:, None]
+        field = torch.fft.ifft(torch.fft.fft(field, dim=axis) * g, dim=axis).real.to(field.dtype)
+    return field
+
+# %% exercise="gaussian_filter_spectral" right="LES width, a loop over the batch"
+def gradient(field, dx):
+    k, l = (2 * torch.pi * torch.fft.fftfreq(n, dx).to(field) for n in field.shape[:-3:-1])
+    spectrum = torch.fft.fft2(field)
+    return torch.fft.ifft2(1j * k * spectrum).real, torch.fft.ifft2(1j * l[:, None] * spectrum).real
+
+def gaussian_filter_spectral(field, length, dx):
+    flat = field.reshape(-1, *field.shape[-2:])
+    width2 = 12 * length**2
+    out = []
+    for f in flat:
+        l, k = torch.meshgrid(torch.fft.fftfreq(f.shape[0], dx), torch.fft.fftfreq(f.shape[1], dx), indexing="ij")
+        kappa2 = (2 * torch.pi) ** 2 * (k.double() ** 2 + l.double() ** 2)
+        out.append(torch.real(torch.fft.ifft2(torch.fft.fft2(f) * torch.exp(-kappa2 * width2 / 24))).to(f.dtype))
+    return torch.stack(out).reshape(field.shape)
+
+# %% exercise="gaussian_filter_spectral" wrong="cycles instead of radians"
+def gradient(field, dx):
+    k, l = (2 * torch.pi * torch.fft.fftfreq(n, dx).to(field) for n in field.shape[:-3:-1])
+    spectrum = torch.fft.fft2(field)
+    return torch.fft.ifft2(1j * k * spectrum).real, torch.fft.ifft2(1j * l[:, None] * spectrum).real
+
+def gaussian_filter_spectral(field, length, dx):
+    k, l = (torch.fft.fftfreq(n, dx).to(field) for n in field.shape[:-3:-1])
+    response = torch.exp(-(k**2 + l[:, None] ** 2) * length**2 / 2)
+    return torch.fft.ifft2(response * torch.fft.fft2(field)).real
+
+# %% exercise="gaussian_filter_spectral" wrong="no square of the length"
+def gradient(field, dx):
+    k, l = (2 * torch.pi * torch.fft.fftfreq(n, dx).to(field) for n in field.shape[:-3:-1])
+    spectrum = torch.fft.fft2(field)
+    return torch.fft.ifft2(1j * k * spectrum).real, torch.fft.ifft2(1j * l[:, None] * spectrum).real
+
+def gaussian_filter_spectral(field, length, dx):
+    k, l = (2 * torch.pi * torch.fft.fftfreq(n, dx).to(field) for n in field.shape[:-3:-1])
+    response = torch.exp(-(k**2 + l[:, None] ** 2) * length / 2)
+    return torch.fft.ifft2(response * torch.fft.fft2(field)).real
+
+# %% exercise="gaussian_filter_spectral" wrong="without the half"
+def gradient(field, dx):
+    k, l = (2 * torch.pi * torch.fft.fftfreq(n, dx).to(field) for n in field.shape[:-3:-1])
+    spectrum = torch.fft.fft2(field)
+    return torch.fft.ifft2(1j * k * spectrum).real, torch.fft.ifft2(1j * l[:, None] * spectrum).real
+
+def gaussian_filter_spectral(field, length, dx):
+    k, l = (2 * torch.pi * torch.fft.fftfreq(n, dx).to(field) for n in field.shape[:-3:-1])
+    response = torch.exp(-(k**2 + l[:, None] ** 2) * length**2)
+    return torch.fft.ifft2(response * torch.fft.fft2(field)).real
+
+# %% exercise="gaussian_filter_spectral" wrong="the width of LES taken for the length"
+def gradient(field, dx):
+    k, l = (2 * torch.pi * torch.fft.fftfreq(n, dx).to(field) for n in field.shape[:-3:-1])
+    spectrum = torch.fft.fft2(field)
+    return torch.fft.ifft2(1j * k * spectrum).real, torch.fft.ifft2(1j * l[:, None] * spectrum).real
+
+def gaussian_filter_spectral(field, length, dx):
+    k, l = (2 * torch.pi * torch.fft.fftfreq(n, dx).to(field) for n in field.shape[:-3:-1])
+    response = torch.exp(-(k**2 + l[:, None] ** 2) * length**2 / 24)
+    return torch.fft.ifft2(response * torch.fft.fft2(field)).real
+
+# %% exercise="gaussian_filter_spectral" wrong="only the zonal wavenumber"
+def gradient(field, dx):
+    k, l = (2 * torch.pi * torch.fft.fftfreq(n, dx).to(field) for n in field.shape[:-3:-1])
+    spectrum = torch.fft.fft2(field)
+    return torch.fft.ifft2(1j * k * spectrum).real, torch.fft.ifft2(1j * l[:, None] * spectrum).real
+
+def gaussian_filter_spectral(field, length, dx):
+    k, l = (2 * torch.pi * torch.fft.fftfreq(n, dx).to(field) for n in field.shape[:-3:-1])
+    response = torch.exp(-(k**2 + 0 * l[:, None]) * length**2 / 2)
+    return torch.fft.ifft2(response * torch.fft.fft2(field)).real
+
+# %% exercise="gaussian_filter_spectral" wrong="axes exchanged"
+def gradient(field, dx):
+    k, l = (2 * torch.pi * torch.fft.fftfreq(n, dx).to(field) for n in field.shape[:-3:-1])
+    spectrum = torch.fft.fft2(field)
+    return torch.fft.ifft2(1j * k * spectrum).real, torch.fft.ifft2(1j * l[:, None] * spectrum).real
+
+def gaussian_filter_spectral(field, length, dx):
+    k, l = (2 * torch.pi * torch.fft.fftfreq(n, dx).to(field) for n in field.shape[:-3:-1])
+    response = torch.exp(-(k[:, None]**2 + l ** 2) * length**2 / 2)
+    return torch.fft.ifft2(response * torch.fft.fft2(field)).real
+
+# %% exercise="gaussian_filter_spectral" wrong="the magnitude instead of the real part"
+def gradient(field, dx):
+    k, l = (2 * torch.pi * torch.fft.fftfreq(n, dx).to(field) for n in field.shape[:-3:-1])
+    spectrum = torch.fft.fft2(field)
+    return torch.fft.ifft2(1j * k * spectrum).real, torch.fft.ifft2(1j * l[:, None] * spectrum).real
+
+def gaussian_filter_spectral(field, length, dx):
+    k, l = (2 * torch.pi * torch.fft.fftfreq(n, dx).to(field) for n in field.shape[:-3:-1])
+    response = torch.exp(-(k**2 + l[:, None] ** 2) * length**2 / 2)
+    return torch.fft.ifft2(response * torch.fft.fft2(field)).abs()
+
+# %% exercise="gaussian_filter_spectral" wrong="a high-pass: the rest"
+def gradient(field, dx):
+    k, l = (2 * torch.pi * torch.fft.fftfreq(n, dx).to(field) for n in field.shape[:-3:-1])
+    spectrum = torch.fft.fft2(field)
+    return torch.fft.ifft2(1j * k * spectrum).real, torch.fft.ifft2(1j * l[:, None] * spectrum).real
+
+def gaussian_filter_spectral(field, length, dx):
+    k, l = (2 * torch.pi * torch.fft.fftfreq(n, dx).to(field) for n in field.shape[:-3:-1])
+    response = torch.exp(-(k**2 + l[:, None] ** 2) * length**2 / 2)
+    return field - torch.fft.ifft2(response * torch.fft.fft2(field)).real
+
+# %% exercise="gaussian_filter_spectral" wrong="the wave number not squared"
+def gradient(field, dx):
+    k, l = (2 * torch.pi * torch.fft.fftfreq(n, dx).to(field) for n in field.shape[:-3:-1])
+    spectrum = torch.fft.fft2(field)
+    return torch.fft.ifft2(1j * k * spectrum).real, torch.fft.ifft2(1j * l[:, None] * spectrum).real
+
+def gaussian_filter_spectral(field, length, dx):
+    k, l = (2 * torch.pi * torch.fft.fftfreq(n, dx).to(field) for n in field.shape[:-3:-1])
+    response = torch.exp(-(k**2 + l[:, None] ** 2).sqrt() * length**2 / 2)
+    return torch.fft.ifft2(response * torch.fft.fft2(field)).real
+
+# %% exercise="gaussian_filter_spectral" wrong="the mean lost"
+def gradient(field, dx):
+    k, l = (2 * torch.pi * torch.fft.fftfreq(n, dx).to(field) for n in field.shape[:-3:-1])
+    spectrum = torch.fft.fft2(field)
+    return torch.fft.ifft2(1j * k * spectrum).real, torch.fft.ifft2(1j * l[:, None] * spectrum).real
+
+def gaussian_filter_spectral(field, length, dx):
+    k, l = (2 * torch.pi * torch.fft.fftfreq(n, dx).to(field) for n in field.shape[:-3:-1])
+    response = torch.exp(-(k**2 + l[:, None] ** 2) * length**2 / 2)
+    response[0, 0] = 0
+    return torch.fft.ifft2(response * torch.fft.fft2(field)).real
+
+# %% exercise="gaussian_filter_spectral" wrong="returns the input"
+def gradient(field, dx):
+    k, l = (2 * torch.pi * torch.fft.fftfreq(n, dx).to(field) for n in field.shape[:-3:-1])
+    spectrum = torch.fft.fft2(field)
+    return torch.fft.ifft2(1j * k * spectrum).real, torch.fft.ifft2(1j * l[:, None] * spectrum).real
+
+def gaussian_filter_spectral(field, length, dx):
+    return field
+
+# %% exercise="gaussian_filter_spectral" wrong="in place"
+def gradient(field, dx):
+    k, l = (2 * torch.pi * torch.fft.fftfreq(n, dx).to(field) for n in field.shape[:-3:-1])
+    spectrum = torch.fft.fft2(field)
+    return torch.fft.ifft2(1j * k * spectrum).real, torch.fft.ifft2(1j * l[:, None] * spectrum).real
+
+def gaussian_filter_spectral(field, length, dx):
+    k, l = (2 * torch.pi * torch.fft.fftfreq(n, dx).to(field) for n in field.shape[:-3:-1])
+    response = torch.exp(-(k**2 + l[:, None] ** 2) * length**2 / 2)
+    field.copy_(torch.fft.ifft2(response * torch.fft.fft2(field)).real)
+    return field
+
+# %% exercise="gaussian_filter_spectral" wrong="the grid is taken for a square"
+def gradient(field, dx):
+    k, l = (2 * torch.pi * torch.fft.fftfreq(n, dx).to(field) for n in field.shape[:-3:-1])
+    spectrum = torch.fft.fft2(field)
+    return torch.fft.ifft2(1j * k * spectrum).real, torch.fft.ifft2(1j * l[:, None] * spectrum).real
+
+def gaussian_filter_spectral(field, length, dx):
+    k = 2 * torch.pi * torch.fft.fftfreq(field.shape[-1], dx).to(field)
+    l = 2 * torch.pi * torch.fft.fftfreq(field.shape[-2], dx * field.shape[-1] / field.shape[-2]).to(field)
+    response = torch.exp(-(k**2 + l[:, None] ** 2) * length**2 / 2)
+    return torch.fft.ifft2(response * torch.fft.fft2(field)).real
+
+# %% exercise="gaussian_filter_spectral" wrong="a Gaussian blur in space that is not periodic"
+def gradient(field, dx):
+    k, l = (2 * torch.pi * torch.fft.fftfreq(n, dx).to(field) for n in field.shape[:-3:-1])
+    spectrum = torch.fft.fft2(field)
+    return torch.fft.ifft2(1j * k * spectrum).real, torch.fft.ifft2(1j * l[:, None] * spectrum).real
+
+def gaussian_filter_spectral(field, length, dx):
+    n = 8
+    r = dx * torch.arange(-n, n + 1).to(field)
+    g = torch.exp(-r**2 / (2 * max(length, 1e-9)**2))
+    g = g / g.sum()
+    f = field.reshape(-1, 1, *field.shape[-2:])
+    f = nn.functional.conv2d(nn.functional.conv2d(f, g[None, None, None], padding=(0, n)), g[None, None, :, None], padding=(n, 0))
+    return f.reshape(field.shape)
+
+# %% exercise="eddy_forcing" right="flux form"
+def eddy_forcing(u, v, length, dx):
+    def bar(f):
+        return gaussian_filter_spectral(f, length, dx)
+
+    ub, vb = bar(u), bar(v)
+    xx, xy, yy = ub * ub - bar(u * u), ub * vb - bar(u * v), vb * vb - bar(v * v)
+    return torch.stack([gradient(xx, dx)[0] + gradient(xy, dx)[1], gradient(xy, dx)[0] + gradient(yy, dx)[1]], -3)
+
+# %% exercise="eddy_forcing" right="a loop over the components"
+def eddy_forcing(u, v, length, dx):
+    ub = gaussian_filter_spectral(u, length, dx)
+    vb = gaussian_filter_spectral(v, length, dx)
+    parts = []
+    for full, coarse in ((u, ub), (v, vb)):
+        f_x, f_y = gradient(full, dx)
+        c_x, c_y = gradient(coarse, dx)
+        product = u * f_x + v * f_y
+        parts.append(ub * c_x + vb * c_y - gaussian_filter_spectral(product, length, dx))
+    return torch.stack(parts, dim=u.ndim - 2)
+
+# %% exercise="eddy_forcing" right="einsum over a gradient tensor"
+def eddy_forcing(u, v, length, dx):
+    flow = torch.stack([u, v])
+    smooth = gaussian_filter_spectral(flow, length, dx)
+
+    def push(w):
+        grads = torch.stack(gradient(w, dx))        # (d, component, ...)
+        return torch.einsum("d...,dc...->c...", w, grads)
+
+    s = push(smooth) - gaussian_filter_spectral(push(flow), length, dx)
+    return s.movedim(0, -3)
+
+# %% exercise="eddy_forcing" wrong="the sign"
+def eddy_forcing(u, v, length, dx):
+    ub = gaussian_filter_spectral(u, length, dx)
+    vb = gaussian_filter_spectral(v, length, dx)
+    parts = []
+    for full, coarse in ((u, ub), (v, vb)):
+        f_x, f_y = gradient(full, dx)
+        c_x, c_y = gradient(coarse, dx)
+        product = u * f_x + v * f_y
+        parts.append(gaussian_filter_spectral(product, length, dx) - ub * c_x - vb * c_y)
+    return torch.stack(parts, dim=u.ndim - 2)
+
+# %% exercise="eddy_forcing" wrong="the factors filtered, not the product"
+def eddy_forcing(u, v, length, dx):
+    ub = gaussian_filter_spectral(u, length, dx)
+    vb = gaussian_filter_spectral(v, length, dx)
+    parts = []
+    for full, coarse in ((u, ub), (v, vb)):
+        f_x, f_y = gradient(full, dx)
+        c_x, c_y = gradient(coarse, dx)
+        product = u * f_x + v * f_y
+        parts.append(ub * c_x + vb * c_y - (ub * gaussian_filter_spectral(f_x, length, dx) + vb * gaussian_filter_spectral(f_y, length, dx)))
+    return torch.stack(parts, dim=u.ndim - 2)
+
+# %% exercise="eddy_forcing" wrong="the product not filtered"
+def eddy_forcing(u, v, length, dx):
+    ub = gaussian_filter_spectral(u, length, dx)
+    vb = gaussian_filter_spectral(v, length, dx)
+    parts = []
+    for full, coarse in ((u, ub), (v, vb)):
+        f_x, f_y = gradient(full, dx)
+        c_x, c_y = gradient(coarse, dx)
+        product = u * f_x + v * f_y
+        parts.append(ub * c_x + vb * c_y - product)
+    return torch.stack(parts, dim=u.ndim - 2)
+
+# %% exercise="eddy_forcing" wrong="only du/dx and dv/dx"
+def eddy_forcing(u, v, length, dx):
+    ub = gaussian_filter_spectral(u, length, dx)
+    vb = gaussian_filter_spectral(v, length, dx)
+    parts = []
+    for full, coarse in ((u, ub), (v, vb)):
+        f_x, f_y = gradient(full, dx)
+        c_x, c_y = gradient(coarse, dx)
+        product = u * f_x + v * f_x
+        parts.append(ub * c_x + vb * c_x - gaussian_filter_spectral(product, length, dx))
+    return torch.stack(parts, dim=u.ndim - 2)
+
+# %% exercise="eddy_forcing" wrong="derivatives exchanged"
+def eddy_forcing(u, v, length, dx):
+    ub = gaussian_filter_spectral(u, length, dx)
+    vb = gaussian_filter_spectral(v, length, dx)
+    parts = []
+    for full, coarse in ((u, ub), (v, vb)):
+        f_y, f_x = gradient(full, dx)
+        c_y, c_x = gradient(coarse, dx)
+        product = u * f_x + v * f_y
+        parts.append(ub * c_x + vb * c_y - gaussian_filter_spectral(product, length, dx))
+    return torch.stack(parts, dim=u.ndim - 2)
+
+# %% exercise="eddy_forcing" wrong="components exchanged"
+def eddy_forcing(u, v, length, dx):
+    ub = gaussian_filter_spectral(u, length, dx)
+    vb = gaussian_filter_spectral(v, length, dx)
+    parts = []
+    for full, coarse in ((v, vb), (u, ub)):
+        f_x, f_y = gradient(full, dx)
+        c_x, c_y = gradient(coarse, dx)
+        product = u * f_x + v * f_y
+        parts.append(ub * c_x + vb * c_y - gaussian_filter_spectral(product, length, dx))
+    return torch.stack(parts, dim=u.ndim - 2)
+
+# %% exercise="eddy_forcing" wrong="the new axis in front"
+def eddy_forcing(u, v, length, dx):
+    ub = gaussian_filter_spectral(u, length, dx)
+    vb = gaussian_filter_spectral(v, length, dx)
+    parts = []
+    for full, coarse in ((u, ub), (v, vb)):
+        f_x, f_y = gradient(full, dx)
+        c_x, c_y = gradient(coarse, dx)
+        product = u * f_x + v * f_y
+        parts.append(ub * c_x + vb * c_y - gaussian_filter_spectral(product, length, dx))
+    return torch.stack(parts, dim=0)
+
+# %% exercise="eddy_forcing" wrong="the new axis at the end"
+def eddy_forcing(u, v, length, dx):
+    ub = gaussian_filter_spectral(u, length, dx)
+    vb = gaussian_filter_spectral(v, length, dx)
+    parts = []
+    for full, coarse in ((u, ub), (v, vb)):
+        f_x, f_y = gradient(full, dx)
+        c_x, c_y = gradient(coarse, dx)
+        product = u * f_x + v * f_y
+        parts.append(ub * c_x + vb * c_y - gaussian_filter_spectral(product, length, dx))
+    return torch.stack(parts, dim=-1)
+
+# %% exercise="eddy_forcing" wrong="the spacing forgotten in the gradients"
+def eddy_forcing(u, v, length, dx):
+    ub = gaussian_filter_spectral(u, length, dx)
+    vb = gaussian_filter_spectral(v, length, dx)
+    parts = []
+    for full, coarse in ((u, ub), (v, vb)):
+        f_x, f_y = gradient(full, 1.0)
+        c_x, c_y = gradient(coarse, 1.0)
+        product = u * f_x + v * f_y
+        parts.append(ub * c_x + vb * c_y - gaussian_filter_spectral(product, length, dx))
+    return torch.stack(parts, dim=u.ndim - 2)
+
+# %% exercise="eddy_forcing" wrong="the mean removed, twice the forcing"
+def eddy_forcing(u, v, length, dx):
+    ub = gaussian_filter_spectral(u, length, dx)
+    vb = gaussian_filter_spectral(v, length, dx)
+    parts = []
+    for full, coarse in ((u, ub), (v, vb)):
+        f_x, f_y = gradient(full, dx)
+        c_x, c_y = gradient(coarse, dx)
+        product = u * f_x + v * f_y
+        parts.append(2 * ub * c_x + vb * c_y - 2 * gaussian_filter_spectral(product, length, dx))
+    return torch.stack(parts, dim=u.ndim - 2)
+
+# %% exercise="eddy_forcing" wrong="advected by the full flow"
+def eddy_forcing(u, v, length, dx):
+    ub = gaussian_filter_spectral(u, length, dx)
+    vb = gaussian_filter_spectral(v, length, dx)
+    parts = []
+    for full, coarse in ((u, ub), (v, vb)):
+        f_x, f_y = gradient(full, dx)
+        c_x, c_y = gradient(coarse, dx)
+        product = u * f_x + v * f_y
+        parts.append(u * c_x + v * c_y - gaussian_filter_spectral(product, length, dx))
+    return torch.stack(parts, dim=u.ndim - 2)
+
+# %% exercise="eddy_forcing" wrong="the second component is the first"
+def eddy_forcing(u, v, length, dx):
+    ub = gaussian_filter_spectral(u, length, dx)
+    vb = gaussian_filter_spectral(v, length, dx)
+    parts = []
+    for full, coarse in ((u, ub), (u, ub)):
+        f_x, f_y = gradient(full, dx)
+        c_x, c_y = gradient(coarse, dx)
+        product = u * f_x + v * f_y
+        parts.append(ub * c_x + vb * c_y - gaussian_filter_spectral(product, length, dx))
+    return torch.stack(parts, dim=u.ndim - 2)
+
+# %% exercise="eddy_forcing" wrong="zero"
+def eddy_forcing(u, v, length, dx):
+    return torch.zeros(*u.shape[:-2], 2, *u.shape[-2:], dtype=u.dtype)
+
+# %% exercise="eddy_forcing" wrong="the gradient model"
+def eddy_forcing(u, v, length, dx):
+    u, v = gaussian_filter_spectral(u, length, dx), gaussian_filter_spectral(v, length, dx)
+    (u_x, u_y), (v_x, v_y) = gradient(u, dx), gradient(v, dx)
+    xx, xy, yy = u_x**2 + u_y**2, u_x * v_x + u_y * v_y, v_x**2 + v_y**2
+    return -length**2 * torch.stack([gradient(xx, dx)[0] + gradient(xy, dx)[1],
+                                     gradient(xy, dx)[0] + gradient(yy, dx)[1]], -3)
+
+# %% exercise="ForcingCNN" right="a loop"
+class ForcingCNN(nn.Module):
+    def __init__(self, n_in=2, n_out=2, width=24):
+        super().__init__()
+        sizes = [n_in, width, width, width, n_out]
+        layers = []
+        for i, (a, b) in enumerate(zip(sizes[:-1], sizes[1:])):
+            layers.append(nn.Conv2d(a, b, 3, padding=1, padding_mode="circular"))
+            if i < 3:
+                layers.append(nn.GELU())
+        self.net = nn.Sequential(*layers)
+
+    def forward(self, x):
+        return self.net(x)
+
+# %% exercise="ForcingCNN" right="padding by hand and functional gelu"
+class ForcingCNN(nn.Module):
+    def __init__(self, n_in=2, n_out=2, width=24):
+        super().__init__()
+        self.a, self.b = nn.Conv2d(n_in, width, 3), nn.Conv2d(width, width, 3)
+        self.c, self.d = nn.Conv2d(width, width, 3), nn.Conv2d(width, n_out, 3)
+
+    def forward(self, x):
+        for i, layer in enumerate((self.a, self.b, self.c, self.d)):
+            x = layer(nn.functional.pad(x, (1, 1, 1, 1), mode="circular"))
+            x = nn.functional.gelu(x) if i < 3 else x
+        return x
+
+# %% exercise="ForcingCNN" right="blocks in a ModuleList, padding same"
+class ForcingCNN(nn.Module):
+    def __init__(self, n_in=2, n_out=2, width=24):
+        super().__init__()
+        self.layers = nn.ModuleList(
+            [nn.Conv2d(a, b, (3, 3), padding="same", padding_mode="circular")
+             for a, b in ((n_in, width), (width, width), (width, width), (width, n_out))])
+        self.act = nn.GELU(approximate="tanh")
+
+    def forward(self, x):
+        for layer in self.layers[:-1]:
+            x = self.act(layer(x))
+        return self.layers[-1](x)
+
+# %% exercise="ForcingCNN" wrong="zeros beyond the edge"
+class ForcingCNN(nn.Module):
+    def __init__(self, n_in=2, n_out=2, width=24):
+        super().__init__()
+        sizes = [n_in, width, width, width, n_out]
+        layers = []
+        for i, (a, b) in enumerate(zip(sizes[:-1], sizes[1:])):
+            layers.append(nn.Conv2d(a, b, 3, padding=1))
+            if i < 3:
+                layers.append(nn.GELU())
+        self.net = nn.Sequential(*layers)
+
+    def forward(self, x):
+        return self.net(x)
+
+# %% exercise="ForcingCNN" wrong="reflected at the edge"
+class ForcingCNN(nn.Module):
+    def __init__(self, n_in=2, n_out=2, width=24):
+        super().__init__()
+        sizes = [n_in, width, width, width, n_out]
+        layers = []
+        for i, (a, b) in enumerate(zip(sizes[:-1], sizes[1:])):
+            layers.append(nn.Conv2d(a, b, 3, padding=1, padding_mode="reflect"))
+            if i < 3:
+                layers.append(nn.GELU())
+        self.net = nn.Sequential(*layers)
+
+    def forward(self, x):
+        return self.net(x)
+
+# %% exercise="ForcingCNN" wrong="no activation"
+class ForcingCNN(nn.Module):
+    def __init__(self, n_in=2, n_out=2, width=24):
+        super().__init__()
+        sizes = [n_in, width, width, width, n_out]
+        layers = []
+        for i, (a, b) in enumerate(zip(sizes[:-1], sizes[1:])):
+            layers.append(nn.Conv2d(a, b, 3, padding=1, padding_mode="circular"))
+            if i < 0:
+                layers.append(nn.GELU())
+        self.net = nn.Sequential(*layers)
+
+    def forward(self, x):
+        return self.net(x)
+
+# %% exercise="ForcingCNN" wrong="an activation at the end"
+class ForcingCNN(nn.Module):
+    def __init__(self, n_in=2, n_out=2, width=24):
+        super().__init__()
+        sizes = [n_in, width, width, width, n_out]
+        layers = []
+        for i, (a, b) in enumerate(zip(sizes[:-1], sizes[1:])):
+            layers.append(nn.Conv2d(a, b, 3, padding=1, padding_mode="circular"))
+            if i < 4:
+                layers.append(nn.GELU())
+        self.net = nn.Sequential(*layers)
+
+    def forward(self, x):
+        return self.net(x)
+
+# %% exercise="ForcingCNN" wrong="ReLU"
+class ForcingCNN(nn.Module):
+    def __init__(self, n_in=2, n_out=2, width=24):
+        super().__init__()
+        sizes = [n_in, width, width, width, n_out]
+        layers = []
+        for i, (a, b) in enumerate(zip(sizes[:-1], sizes[1:])):
+            layers.append(nn.Conv2d(a, b, 3, padding=1, padding_mode="circular"))
+            if i < 3:
+                layers.append(nn.ReLU())
+        self.net = nn.Sequential(*layers)
+
+    def forward(self, x):
+        return self.net(x)
+
+# %% exercise="ForcingCNN" wrong="kernel 5"
+class ForcingCNN(nn.Module):
+    def __init__(self, n_in=2, n_out=2, width=24):
+        super().__init__()
+        sizes = [n_in, width, width, width, n_out]
+        layers = []
+        for i, (a, b) in enumerate(zip(sizes[:-1], sizes[1:])):
+            layers.append(nn.Conv2d(a, b, 5, padding=2, padding_mode="circular"))
+            if i < 3:
+                layers.append(nn.GELU())
+        self.net = nn.Sequential(*layers)
+
+    def forward(self, x):
+        return self.net(x)
+
+# %% exercise="ForcingCNN" wrong="no offsets"
+class ForcingCNN(nn.Module):
+    def __init__(self, n_in=2, n_out=2, width=24):
+        super().__init__()
+        sizes = [n_in, width, width, width, n_out]
+        layers = []
+        for i, (a, b) in enumerate(zip(sizes[:-1], sizes[1:])):
+            layers.append(nn.Conv2d(a, b, 3, padding=1, padding_mode="circular", bias=False))
+            if i < 3:
+                layers.append(nn.GELU())
+        self.net = nn.Sequential(*layers)
+
+    def forward(self, x):
+        return self.net(x)
+
+# %% exercise="ForcingCNN" wrong="one layer too few"
+class ForcingCNN(nn.Module):
+    def __init__(self, n_in=2, n_out=2, width=24):
+        super().__init__()
+        sizes = [n_in, width, width, n_out]
+        layers = []
+        for i, (a, b) in enumerate(zip(sizes[:-1], sizes[1:])):
+            layers.append(nn.Conv2d(a, b, 3, padding=1, padding_mode="circular"))
+            if i < 3:
+                layers.append(nn.GELU())
+        self.net = nn.Sequential(*layers)
+
+    def forward(self, x):
+        return self.net(x)
+
+# %% exercise="ForcingCNN" wrong="no padding"
+class ForcingCNN(nn.Module):
+    def __init__(self, n_in=2, n_out=2, width=24):
+        super().__init__()
+        sizes = [n_in, width, width, width, n_out]
+        layers = []
+        for i, (a, b) in enumerate(zip(sizes[:-1], sizes[1:])):
+            layers.append(nn.Conv2d(a, b, 3))
+            if i < 3:
+                layers.append(nn.GELU())
+        self.net = nn.Sequential(*layers)
+
+    def forward(self, x):
+        return self.net(x)
+
+# %% exercise="ForcingCNN" wrong="a width of its own"
+class ForcingCNN(nn.Module):
+    def __init__(self, n_in=2, n_out=2, width=24):
+        super().__init__()
+        sizes = [n_in, 24, 24, 24, n_out]
+        layers = []
+        for i, (a, b) in enumerate(zip(sizes[:-1], sizes[1:])):
+            layers.append(nn.Conv2d(a, b, 3, padding=1, padding_mode="circular"))
+            if i < 3:
+                layers.append(nn.GELU())
+        self.net = nn.Sequential(*layers)
+
+    def forward(self, x):
+        return self.net(x)
+
+# %% exercise="ForcingCNN" wrong="channels of the output ignored"
+class ForcingCNN(nn.Module):
+    def __init__(self, n_in=2, n_out=2, width=24):
+        super().__init__()
+        sizes = [n_in, width, width, width, 2]
+        layers = []
+        for i, (a, b) in enumerate(zip(sizes[:-1], sizes[1:])):
+            layers.append(nn.Conv2d(a, b, 3, padding=1, padding_mode="circular"))
+            if i < 3:
+                layers.append(nn.GELU())
+        self.net = nn.Sequential(*layers)
+
+    def forward(self, x):
+        return self.net(x)
+
+# %% exercise="ForcingCNN" wrong="detached"
+class ForcingCNN(nn.Module):
+    def __init__(self, n_in=2, n_out=2, width=24):
+        super().__init__()
+        sizes = [n_in, width, width, width, n_out]
+        layers = []
+        for i, (a, b) in enumerate(zip(sizes[:-1], sizes[1:])):
+            layers.append(nn.Conv2d(a, b, 3, padding=1, padding_mode="circular"))
+            if i < 3:
+                layers.append(nn.GELU())
+        self.net = nn.Sequential(*layers)
+
+    def forward(self, x):
+        return self.net(x).detach()
+
+# %% exercise="ForcingCNN" wrong="without the conv in the middle trained: a plain list"
+class ForcingCNN(nn.Module):
+    def __init__(self, n_in=2, n_out=2, width=24):
+        super().__init__()
+        sizes = [n_in, width, width, width, n_out]
+        layers = []
+        for i, (a, b) in enumerate(zip(sizes[:-1], sizes[1:])):
+            layers.append(nn.Conv2d(a, b, 3, padding=1, padding_mode="circular"))
+            if i < 3:
+                layers.append(nn.GELU())
+        self.net = layers
+
+    def forward(self, x):
+        for layer in self.net:
+            x = layer(x)
+        return x
+
+# %% exercise="ForcingCNN" wrong="normalised over the batch"
+class ForcingCNN(nn.Module):
+    def __init__(self, n_in=2, n_out=2, width=24):
+        super().__init__()
+        sizes = [n_in, width, width, width, n_out]
+        layers = []
+        for i, (a, b) in enumerate(zip(sizes[:-1], sizes[1:])):
+            layers.append(nn.Conv2d(a, b, 3, padding=1, padding_mode="circular"))
+            if i < 3:
+                layers.append(nn.GELU())
+        self.net = nn.Sequential(*layers)
+
+    def forward(self, x):
+        return self.net((x - x.mean(0)) / (x.std(0) + 1))
+
+# %% exercise="conserve_momentum" right="flattened mean; padded slices"
+def conserve_momentum(forcing):
+    flat = forcing.flatten(-2)
+    return (flat - flat.mean(-1, keepdim=True)).reshape(forcing.shape)
+
+def divergence(u, v, dx):
+    u = torch.cat([u[..., -1:], u, u[..., :1]], -1)
+    v = torch.cat([v[..., -1:, :], v, v[..., :1, :]], -2)
+    return (u[..., 2:] - u[..., :-2] + v[..., 2:, :] - v[..., :-2, :]) / (2 * dx)
+
+# %% exercise="conserve_momentum" right="the zero wave, indices modulo n"
+def conserve_momentum(forcing):
+    ny, nx = forcing.shape[-2:]
+    total = torch.einsum("...yx->...", forcing)
+    return forcing - (total / (ny * nx))[..., None, None]
+
+def divergence(u, v, dx):
+    ny, nx = u.shape[-2:]
+    i, j = torch.arange(nx), torch.arange(ny)
+    d_u = u[..., (i + 1) % nx] - u[..., (i - 1) % nx]
+    d_v = v[..., (j + 1) % ny, :] - v[..., (j - 1) % ny, :]
+    return d_u / (2 * dx) + d_v / (2 * dx)
+
+# %% exercise="conserve_momentum" wrong="the published divergence"
+def conserve_momentum(forcing):
+    return forcing - forcing.mean((-2, -1), keepdim=True)
+
+def divergence(u, v, dx):
+    d_u = (torch.roll(u, -1, dims=-1) - torch.roll(u, 1, dims=-1)) / (2 * dx)
+    d_v = (torch.roll(v, -1, dims=-1) - torch.roll(v, 1, dims=-1)) / (2 * dx)
+    return d_u + d_v
+
+# %% exercise="conserve_momentum" wrong="both along y"
+def conserve_momentum(forcing):
+    return forcing - forcing.mean((-2, -1), keepdim=True)
+
+def divergence(u, v, dx):
+    d_u = (torch.roll(u, -1, dims=-2) - torch.roll(u, 1, dims=-2)) / (2 * dx)
+    d_v = (torch.roll(v, -1, dims=-2) - torch.roll(v, 1, dims=-2)) / (2 * dx)
+    return d_u + d_v
+
+# %% exercise="conserve_momentum" wrong="axes exchanged"
+def conserve_momentum(forcing):
+    return forcing - forcing.mean((-2, -1), keepdim=True)
+
+def divergence(u, v, dx):
+    d_u = (torch.roll(u, -1, dims=-2) - torch.roll(u, 1, dims=-2)) / (2 * dx)
+    d_v = (torch.roll(v, -1, dims=-1) - torch.roll(v, 1, dims=-1)) / (2 * dx)
+    return d_u + d_v
+
+# %% exercise="conserve_momentum" wrong="the curl"
+def conserve_momentum(forcing):
+    return forcing - forcing.mean((-2, -1), keepdim=True)
+
+def divergence(u, v, dx):
+    d_u = (torch.roll(u, -1, dims=-1) - torch.roll(u, 1, dims=-1)) / (2 * dx)
+    d_v = (torch.roll(v, -1, dims=-2) - torch.roll(v, 1, dims=-2)) / (2 * dx)
+    return d_v - d_u
+
+# %% exercise="conserve_momentum" wrong="the sign"
+def conserve_momentum(forcing):
+    return forcing - forcing.mean((-2, -1), keepdim=True)
+
+def divergence(u, v, dx):
+    d_u = (torch.roll(u, -1, dims=-1) - torch.roll(u, 1, dims=-1)) / (2 * dx)
+    d_v = (torch.roll(v, -1, dims=-2) - torch.roll(v, 1, dims=-2)) / (2 * dx)
+    return -(d_u + d_v)
+
+# %% exercise="conserve_momentum" wrong="divided by dx only"
+def conserve_momentum(forcing):
+    return forcing - forcing.mean((-2, -1), keepdim=True)
+
+def divergence(u, v, dx):
+    d_u = (torch.roll(u, -1, dims=-1) - torch.roll(u, 1, dims=-1)) / dx
+    d_v = (torch.roll(v, -1, dims=-2) - torch.roll(v, 1, dims=-2)) / dx
+    return d_u + d_v
+
+# %% exercise="conserve_momentum" wrong="forward differences"
+def conserve_momentum(forcing):
+    return forcing - forcing.mean((-2, -1), keepdim=True)
+
+def divergence(u, v, dx):
+    d_u = (torch.roll(u, -1, dims=-1) - u) / dx
+    d_v = (torch.roll(v, -1, dims=-2) - v) / dx
+    return d_u + d_v
+
+# %% exercise="conserve_momentum" wrong="not periodic"
+def conserve_momentum(forcing):
+    return forcing - forcing.mean((-2, -1), keepdim=True)
+
+def divergence(u, v, dx):
+    d_u = (torch.roll(u, -1, dims=-1) - torch.roll(u, 1, dims=-1)) / (2 * dx)
+    d_v = (torch.roll(v, -1, dims=-2) - torch.roll(v, 1, dims=-2)) / (2 * dx)
+    return torch.gradient(u, spacing=float(dx), dim=-1)[0] + torch.gradient(v, spacing=float(dx), dim=-2)[0]
+
+# %% exercise="conserve_momentum" wrong="axes counted from the front"
+def conserve_momentum(forcing):
+    return forcing - forcing.mean((-2, -1), keepdim=True)
+
+def divergence(u, v, dx):
+    d_u = (torch.roll(u, -1, dims=1) - torch.roll(u, 1, dims=1)) / (2 * dx)
+    d_v = (torch.roll(v, -1, dims=0) - torch.roll(v, 1, dims=0)) / (2 * dx)
+    return d_u + d_v
+
+# %% exercise="conserve_momentum" wrong="one mean for both components"
+def conserve_momentum(forcing):
+    return forcing - forcing.mean((-3, -2, -1), keepdim=True)
+
+def divergence(u, v, dx):
+    d_u = (torch.roll(u, -1, dims=-1) - torch.roll(u, 1, dims=-1)) / (2 * dx)
+    d_v = (torch.roll(v, -1, dims=-2) - torch.roll(v, 1, dims=-2)) / (2 * dx)
+    return d_u + d_v
+
+# %% exercise="conserve_momentum" wrong="one mean for all"
+def conserve_momentum(forcing):
+    return forcing - forcing.mean()
+
+def divergence(u, v, dx):
+    d_u = (torch.roll(u, -1, dims=-1) - torch.roll(u, 1, dims=-1)) / (2 * dx)
+    d_v = (torch.roll(v, -1, dims=-2) - torch.roll(v, 1, dims=-2)) / (2 * dx)
+    return d_u + d_v
+
+# %% exercise="conserve_momentum" wrong="the mean over the batch"
+def conserve_momentum(forcing):
+    return forcing - forcing.mean(0)
+
+def divergence(u, v, dx):
+    d_u = (torch.roll(u, -1, dims=-1) - torch.roll(u, 1, dims=-1)) / (2 * dx)
+    d_v = (torch.roll(v, -1, dims=-2) - torch.roll(v, 1, dims=-2)) / (2 * dx)
+    return d_u + d_v
+
+# %% exercise="conserve_momentum" wrong="the mean of each row"
+def conserve_momentum(forcing):
+    return forcing - forcing.mean(-1, keepdim=True)
+
+def divergence(u, v, dx):
+    d_u = (torch.roll(u, -1, dims=-1) - torch.roll(u, 1, dims=-1)) / (2 * dx)
+    d_v = (torch.roll(v, -1, dims=-2) - torch.roll(v, 1, dims=-2)) / (2 * dx)
+    return d_u + d_v
+
+# %% exercise="conserve_momentum" wrong="divided by the spread as well"
+def conserve_momentum(forcing):
+    forcing = forcing - forcing.mean((-2, -1), keepdim=True)
+    return forcing / forcing.std((-2, -1), keepdim=True)
+
+def divergence(u, v, dx):
+    d_u = (torch.roll(u, -1, dims=-1) - torch.roll(u, 1, dims=-1)) / (2 * dx)
+    d_v = (torch.roll(v, -1, dims=-2) - torch.roll(v, 1, dims=-2)) / (2 * dx)
+    return d_u + d_v
+
+# %% exercise="conserve_momentum" wrong="in place"
+def conserve_momentum(forcing):
+    forcing -= forcing.mean((-2, -1), keepdim=True)
+    return forcing
+
+def divergence(u, v, dx):
+    d_u = (torch.roll(u, -1, dims=-1) - torch.roll(u, 1, dims=-1)) / (2 * dx)
+    d_v = (torch.roll(v, -1, dims=-2) - torch.roll(v, 1, dims=-2)) / (2 * dx)
+    return d_u + d_v
+
+# %% exercise="conserve_momentum" wrong="the mean detached"
+def conserve_momentum(forcing):
+    return forcing - forcing.mean((-2, -1), keepdim=True).detach()
+
+def divergence(u, v, dx):
+    d_u = (torch.roll(u, -1, dims=-1) - torch.roll(u, 1, dims=-1)) / (2 * dx)
+    d_v = (torch.roll(v, -1, dims=-2) - torch.roll(v, 1, dims=-2)) / (2 * dx)
+    return d_u + d_v
+
+# %% exercise="conserve_momentum" wrong="the first point instead of the mean"
+def conserve_momentum(forcing):
+    return forcing - forcing[..., :1, :1]
+
+def divergence(u, v, dx):
+    d_u = (torch.roll(u, -1, dims=-1) - torch.roll(u, 1, dims=-1)) / (2 * dx)
+    d_v = (torch.roll(v, -1, dims=-2) - torch.roll(v, 1, dims=-2)) / (2 * dx)
+    return d_u + d_v
+
+# %% exercise="conserve_momentum" wrong="the forcing as it is"
+def conserve_momentum(forcing):
+    return forcing
+
+def divergence(u, v, dx):
+    d_u = (torch.roll(u, -1, dims=-1) - torch.roll(u, 1, dims=-1)) / (2 * dx)
+    d_v = (torch.roll(v, -1, dims=-2) - torch.roll(v, 1, dims=-2)) / (2 * dx)
+    return d_u + d_v
+
+# %% exercise="activation_maps" right="a named function"
+def activation_maps(model, layer, field):
+    kept = []
+
+    def note(module, inputs, output):
+        kept.append(output.detach().clone())
+
+    handle = layer.register_forward_hook(note)
+    with torch.no_grad():
+        model(field)
+    handle.remove()
+    return kept[0]
+
+# %% exercise="activation_maps" right="a dictionary and try"
+def activation_maps(model, layer, field):
+    kept = {}
+    handle = layer.register_forward_hook(lambda m, i, o: kept.update(maps=o.clone()))
+    try:
+        model(field)
+    finally:
+        handle.remove()
+    return kept["maps"].detach()
+
+# %% exercise="activation_maps" right="inference by a hook on the input"
+@torch.no_grad()
+def activation_maps(model, layer, field):
+    box = [None]
+
+    def hook(module, args, result):
+        box[0] = torch.empty_like(result).copy_(result)
+
+    with_hook = layer.register_forward_hook(hook)
+    _ = model(field)
+    with_hook.remove()
+    return box[0]
+
+# %% exercise="activation_maps" wrong="no copy"
+def activation_maps(model, layer, field):
+    kept = []
+
+    def note(module, inputs, output):
+        kept.append(output.detach())
+
+    handle = layer.register_forward_hook(note)
+    with torch.no_grad():
+        model(field)
+    handle.remove()
+    return kept[0]
+
+# %% exercise="activation_maps" wrong="with its graph"
+def activation_maps(model, layer, field):
+    kept = []
+
+    def note(module, inputs, output):
+        kept.append(output.clone())
+
+    handle = layer.register_forward_hook(note)
+    model(field)
+    handle.remove()
+    return kept[0]
+
+# %% exercise="activation_maps" wrong="the hook stays"
+def activation_maps(model, layer, field):
+    kept = []
+
+    def note(module, inputs, output):
+        kept.append(output.detach().clone())
+
+    handle = layer.register_forward_hook(note)
+    with torch.no_grad():
+        model(field)
+    return kept[0]
+
+# %% exercise="activation_maps" wrong="what enters the layer"
+def activation_maps(model, layer, field):
+    kept = []
+
+    def note(module, inputs, output):
+        kept.append(inputs[0].detach().clone())
+
+    handle = layer.register_forward_hook(note)
+    with torch.no_grad():
+        model(field)
+    handle.remove()
+    return kept[0]
+
+# %% exercise="activation_maps" wrong="the output of the model"
+def activation_maps(model, layer, field):
+    kept = []
+
+    def note(module, inputs, output):
+        kept.append(output.detach().clone())
+
+    handle = layer.register_forward_hook(note)
+    with torch.no_grad():
+        result = model(field)
+    handle.remove()
+    return result
+
+# %% exercise="activation_maps" wrong="the layer alone on the field"
+def activation_maps(model, layer, field):
+    kept = []
+
+    def note(module, inputs, output):
+        kept.append(output.detach().clone())
+
+    handle = layer.register_forward_hook(note)
+    with torch.no_grad():
+        model(field)
+    handle.remove()
+    return layer(field).detach()
+
+# %% exercise="activation_maps" wrong="the list"
+def activation_maps(model, layer, field):
+    kept = []
+
+    def note(module, inputs, output):
+        kept.append(output.detach().clone())
+
+    handle = layer.register_forward_hook(note)
+    with torch.no_grad():
+        model(field)
+    handle.remove()
+    return kept
+
+# %% exercise="activation_maps" wrong="the first sample only"
+def activation_maps(model, layer, field):
+    kept = []
+
+    def note(module, inputs, output):
+        kept.append(output.detach().clone())
+
+    handle = layer.register_forward_hook(note)
+    with torch.no_grad():
+        model(field)
+    handle.remove()
+    return kept[0][:1]
+
+# %% exercise="activation_maps" wrong="leaves the model in eval"
+def activation_maps(model, layer, field):
+    kept = []
+
+    def note(module, inputs, output):
+        kept.append(output.detach().clone())
+
+    handle = layer.register_forward_hook(note)
+    model.eval()
+    with torch.no_grad():
+        model(field)
+    handle.remove()
+    return kept[0]
+
+# %% exercise="activation_maps" wrong="freezes the weights"
+def activation_maps(model, layer, field):
+    kept = []
+
+    def note(module, inputs, output):
+        kept.append(output.detach().clone())
+
+    handle = layer.register_forward_hook(note)
+    model.requires_grad_(False)
+    if True:
+        model(field)
+    handle.remove()
+    return kept[0]
+
+# %% exercise="activation_maps" wrong="the absolute value"
+def activation_maps(model, layer, field):
+    kept = []
+
+    def note(module, inputs, output):
+        kept.append(output.detach().clone().abs())
+
+    handle = layer.register_forward_hook(note)
+    with torch.no_grad():
+        model(field)
+    handle.remove()
+    return kept[0]
+
+# %% exercise="activation_maps" wrong="averaged over channels"
+def activation_maps(model, layer, field):
+    kept = []
+
+    def note(module, inputs, output):
+        kept.append(output.detach().clone())
+
+    handle = layer.register_forward_hook(note)
+    with torch.no_grad():
+        model(field)
+    handle.remove()
+    return kept[0].mean(1)
+
+# %% exercise="derivative_share" right="NumPy, a column of ones"
+def derivative_share(maps, psi, dx):
+    m = maps.detach().numpy().astype("float64").reshape(len(maps), -1).T
+    p = psi.detach().numpy().astype("float64")
+    import numpy as np
+    p_y, p_x = np.gradient(p, dx)
+    p_yy, p_yx = np.gradient(p_y, dx)
+    p_xx = np.gradient(p_x, dx, axis=1)
+    groups = {"psi": [p], "first": [p_x, p_y], "second": [p_xx, p_yx, p_yy],
+              "all": [p, p_x, p_y, p_xx, p_yx, p_yy]}
+    out = {}
+    for name, fields in groups.items():
+        a = np.stack([f.ravel() / np.abs(f).max() for f in fields] + [np.ones(p.size)], 1)
+        fit = a @ np.linalg.lstsq(a, m, rcond=None)[0]
+        out[name] = 1 - ((m - fit) ** 2).sum() / ((m - m.mean(0)) ** 2).sum()
+    return out
+
+# %% exercise="derivative_share" right="scikit-learn, periodic differences"
+def derivative_share(maps, psi, dx):
+    from sklearn.linear_model import LinearRegression
+    from sklearn.metrics import r2_score
+    p = psi.double()
+
+    def d(f, axis):
+        return (f.roll(-1, axis) - f.roll(1, axis)) / 2
+
+    second = [p.roll(-1, 1) - 2 * p + p.roll(1, 1), d(d(p, 0), 1), p.roll(-1, 0) - 2 * p + p.roll(1, 0)]
+    groups = {"psi": [p], "first": [d(p, 1), d(p, 0)], "second": second}
+    groups["all"] = groups["psi"] + groups["first"] + groups["second"]
+    y = maps.double().flatten(1).T.numpy()
+    shares = {}
+    for name, fields in groups.items():
+        x = torch.stack([(f / f.abs().max()).flatten() for f in fields], 1).numpy()
+        shares[name] = r2_score(y, LinearRegression().fit(x, y).predict(x), multioutput="variance_weighted")
+    return shares
+
+# %% exercise="derivative_share" right="projection by QR, spectral derivatives"
+def derivative_share(maps, psi, dx):
+    f = psi.double()
+    f = f - f.mean()
+    x, y = gradient(f, 1.0)
+    (xx, xy), yy = gradient(x, 1.0), gradient(y, 1.0)[1]
+    m = maps.double().flatten(1)
+    m = m - m.mean(1, keepdim=True)
+
+    def share(group):
+        a = torch.stack([g.flatten() - g.mean() for g in group], 1)
+        q, _ = torch.linalg.qr(a / a.norm(dim=0))
+        return ((m @ q) ** 2).sum().item() / (m**2).sum().item()
+
+    return {"psi": share([f]), "first": share([x, y]), "second": share([xx, xy, yy]),
+            "all": share([f, x, y, xx, xy, yy]), }
+
+# %% exercise="derivative_share" wrong="no constant in the fit"
+def derivative_share(maps, psi, dx):
+    m = maps.detach().numpy().astype("float64").reshape(len(maps), -1).T
+    p = psi.detach().numpy().astype("float64")
+    import numpy as np
+    p_y, p_x = np.gradient(p, dx)
+    p_yy, p_yx = np.gradient(p_y, dx)
+    p_xx = np.gradient(p_x, dx, axis=1)
+    groups = {"psi": [p], "first": [p_x, p_y], "second": [p_xx, p_yx, p_yy],
+              "all": [p, p_x, p_y, p_xx, p_yx, p_yy]}
+    out = {}
+    for name, fields in groups.items():
+        a = np.stack([f.ravel() / np.abs(f).max() for f in fields], 1)
+        fit = a @ np.linalg.lstsq(a, m, rcond=None)[0]
+        out[name] = 1 - ((m - fit) ** 2).sum() / ((m - m.mean(0)) ** 2).sum()
+    return out
+
+# %% exercise="derivative_share" wrong="columns of their own size, in float32"
+def derivative_share(maps, psi, dx):
+    m = maps.detach().numpy().astype("float64").reshape(len(maps), -1).T
+    p = psi.detach().numpy().astype("float64")
+    import numpy as np
+    p_y, p_x = np.gradient(p, dx)
+    p_yy, p_yx = np.gradient(p_y, dx)
+    p_xx = np.gradient(p_x, dx, axis=1)
+    groups = {"psi": [p], "first": [p_x, p_y], "second": [p_xx, p_yx, p_yy],
+              "all": [p, p_x, p_y, p_xx, p_yx, p_yy]}
+    out = {}
+    for name, fields in groups.items():
+        a = np.float32(1) * np.stack([f.ravel()  for f in fields] + [np.ones(p.size)], 1).astype('float32')
+        fit = a @ np.linalg.lstsq(a, m.astype('float32'), rcond=1e-6)[0]
+        out[name] = 1 - ((m - fit) ** 2).sum() / ((m - m.mean(0)) ** 2).sum()
+    return out
+
+# %% exercise="derivative_share" wrong="variance about zero"
+def derivative_share(maps, psi, dx):
+    m = maps.detach().numpy().astype("float64").reshape(len(maps), -1).T
+    p = psi.detach().numpy().astype("float64")
+    import numpy as np
+    p_y, p_x = np.gradient(p, dx)
+    p_yy, p_yx = np.gradient(p_y, dx)
+    p_xx = np.gradient(p_x, dx, axis=1)
+    groups = {"psi": [p], "first": [p_x, p_y], "second": [p_xx, p_yx, p_yy],
+              "all": [p, p_x, p_y, p_xx, p_yx, p_yy]}
+    out = {}
+    for name, fields in groups.items():
+        a = np.stack([f.ravel() / np.abs(f).max() for f in fields] + [np.ones(p.size)], 1)
+        fit = a @ np.linalg.lstsq(a, m, rcond=None)[0]
+        out[name] = 1 - ((m - fit) ** 2).sum() / (m ** 2).sum()
+    return out
+
+# %% exercise="derivative_share" wrong="one mean for all maps"
+def derivative_share(maps, psi, dx):
+    m = maps.detach().numpy().astype("float64").reshape(len(maps), -1).T
+    p = psi.detach().numpy().astype("float64")
+    import numpy as np
+    p_y, p_x = np.gradient(p, dx)
+    p_yy, p_yx = np.gradient(p_y, dx)
+    p_xx = np.gradient(p_x, dx, axis=1)
+    groups = {"psi": [p], "first": [p_x, p_y], "second": [p_xx, p_yx, p_yy],
+              "all": [p, p_x, p_y, p_xx, p_yx, p_yy]}
+    out = {}
+    for name, fields in groups.items():
+        a = np.stack([f.ravel() / np.abs(f).max() for f in fields] + [np.ones(p.size)], 1)
+        fit = a @ np.linalg.lstsq(a, m, rcond=None)[0]
+        out[name] = 1 - ((m - fit) ** 2).sum() / ((m - m.mean()) ** 2).sum()
+    return out
+
+# %% exercise="derivative_share" wrong="the mean of the shares of the maps"
+def derivative_share(maps, psi, dx):
+    m = maps.detach().numpy().astype("float64").reshape(len(maps), -1).T
+    p = psi.detach().numpy().astype("float64")
+    import numpy as np
+    p_y, p_x = np.gradient(p, dx)
+    p_yy, p_yx = np.gradient(p_y, dx)
+    p_xx = np.gradient(p_x, dx, axis=1)
+    groups = {"psi": [p], "first": [p_x, p_y], "second": [p_xx, p_yx, p_yy],
+              "all": [p, p_x, p_y, p_xx, p_yx, p_yy]}
+    out = {}
+    for name, fields in groups.items():
+        a = np.stack([f.ravel() / np.abs(f).max() for f in fields] + [np.ones(p.size)], 1)
+        fit = a @ np.linalg.lstsq(a, m, rcond=None)[0]
+        out[name] = (1 - ((m - fit) ** 2).sum(0) / ((m - m.mean(0)) ** 2).sum(0)).mean()
+    return out
+
+# %% exercise="derivative_share" wrong="what is not explained"
+def derivative_share(maps, psi, dx):
+    m = maps.detach().numpy().astype("float64").reshape(len(maps), -1).T
+    p = psi.detach().numpy().astype("float64")
+    import numpy as np
+    p_y, p_x = np.gradient(p, dx)
+    p_yy, p_yx = np.gradient(p_y, dx)
+    p_xx = np.gradient(p_x, dx, axis=1)
+    groups = {"psi": [p], "first": [p_x, p_y], "second": [p_xx, p_yx, p_yy],
+              "all": [p, p_x, p_y, p_xx, p_yx, p_yy]}
+    out = {}
+    for name, fields in groups.items():
+        a = np.stack([f.ravel() / np.abs(f).max() for f in fields] + [np.ones(p.size)], 1)
+        fit = a @ np.linalg.lstsq(a, m, rcond=None)[0]
+        out[name] = ((m - fit) ** 2).sum() / ((m - m.mean(0)) ** 2).sum()
+    return out
+
+# %% exercise="derivative_share" wrong="only the zonal derivative"
+def derivative_share(maps, psi, dx):
+    m = maps.detach().numpy().astype("float64").reshape(len(maps), -1).T
+    p = psi.detach().numpy().astype("float64")
+    import numpy as np
+    p_y, p_x = np.gradient(p, dx)
+    p_yy, p_yx = np.gradient(p_y, dx)
+    p_xx = np.gradient(p_x, dx, axis=1)
+    groups = {"psi": [p], "first": [p_x], "second": [p_xx, p_yx, p_yy],
+              "all": [p, p_x, p_y, p_xx, p_yx, p_yy]}
+    out = {}
+    for name, fields in groups.items():
+        a = np.stack([f.ravel() / np.abs(f).max() for f in fields] + [np.ones(p.size)], 1)
+        fit = a @ np.linalg.lstsq(a, m, rcond=None)[0]
+        out[name] = 1 - ((m - fit) ** 2).sum() / ((m - m.mean(0)) ** 2).sum()
+    return out
+
+# %% exercise="derivative_share" wrong="no mixed derivative"
+def derivative_share(maps, psi, dx):
+    m = maps.detach().numpy().astype("float64").reshape(len(maps), -1).T
+    p = psi.detach().numpy().astype("float64")
+    import numpy as np
+    p_y, p_x = np.gradient(p, dx)
+    p_yy, p_yx = np.gradient(p_y, dx)
+    p_xx = np.gradient(p_x, dx, axis=1)
+    groups = {"psi": [p], "first": [p_x, p_y], "second": [p_xx, p_yy],
+              "all": [p, p_x, p_y, p_xx, p_yx, p_yy]}
+    out = {}
+    for name, fields in groups.items():
+        a = np.stack([f.ravel() / np.abs(f).max() for f in fields] + [np.ones(p.size)], 1)
+        fit = a @ np.linalg.lstsq(a, m, rcond=None)[0]
+        out[name] = 1 - ((m - fit) ** 2).sum() / ((m - m.mean(0)) ** 2).sum()
+    return out
+
+# %% exercise="derivative_share" wrong="the Laplacian alone"
+def derivative_share(maps, psi, dx):
+    m = maps.detach().numpy().astype("float64").reshape(len(maps), -1).T
+    p = psi.detach().numpy().astype("float64")
+    import numpy as np
+    p_y, p_x = np.gradient(p, dx)
+    p_yy, p_yx = np.gradient(p_y, dx)
+    p_xx = np.gradient(p_x, dx, axis=1)
+    groups = {"psi": [p], "first": [p_x, p_y], "second": [p_xx + p_yy],
+              "all": [p, p_x, p_y, p_xx, p_yx, p_yy]}
+    out = {}
+    for name, fields in groups.items():
+        a = np.stack([f.ravel() / np.abs(f).max() for f in fields] + [np.ones(p.size)], 1)
+        fit = a @ np.linalg.lstsq(a, m, rcond=None)[0]
+        out[name] = 1 - ((m - fit) ** 2).sum() / ((m - m.mean(0)) ** 2).sum()
+    return out
+
+# %% exercise="derivative_share" wrong="groups that grow"
+def derivative_share(maps, psi, dx):
+    m = maps.detach().numpy().astype("float64").reshape(len(maps), -1).T
+    p = psi.detach().numpy().astype("float64")
+    import numpy as np
+    p_y, p_x = np.gradient(p, dx)
+    p_yy, p_yx = np.gradient(p_y, dx)
+    p_xx = np.gradient(p_x, dx, axis=1)
+    groups = {"psi": [p], "first": [p, p_x, p_y], "second": [p_xx, p_yx, p_yy],
+              "all": [p, p_x, p_y, p_xx, p_yx, p_yy]}
+    out = {}
+    for name, fields in groups.items():
+        a = np.stack([f.ravel() / np.abs(f).max() for f in fields] + [np.ones(p.size)], 1)
+        fit = a @ np.linalg.lstsq(a, m, rcond=None)[0]
+        out[name] = 1 - ((m - fit) ** 2).sum() / ((m - m.mean(0)) ** 2).sum()
+    return out
+
+# %% exercise="derivative_share" wrong="all without psi"
+def derivative_share(maps, psi, dx):
+    m = maps.detach().numpy().astype("float64").reshape(len(maps), -1).T
+    p = psi.detach().numpy().astype("float64")
+    import numpy as np
+    p_y, p_x = np.gradient(p, dx)
+    p_yy, p_yx = np.gradient(p_y, dx)
+    p_xx = np.gradient(p_x, dx, axis=1)
+    groups = {"psi": [p], "first": [p_x, p_y], "second": [p_xx, p_yx, p_yy],
+              "all": [p_x, p_y, p_xx, p_yx, p_yy]}
+    out = {}
+    for name, fields in groups.items():
+        a = np.stack([f.ravel() / np.abs(f).max() for f in fields] + [np.ones(p.size)], 1)
+        fit = a @ np.linalg.lstsq(a, m, rcond=None)[0]
+        out[name] = 1 - ((m - fit) ** 2).sum() / ((m - m.mean(0)) ** 2).sum()
+    return out
+
+# %% exercise="derivative_share" wrong="first and second exchanged"
+def derivative_share(maps, psi, dx):
+    m = maps.detach().numpy().astype("float64").reshape(len(maps), -1).T
+    p = psi.detach().numpy().astype("float64")
+    import numpy as np
+    p_y, p_x = np.gradient(p, dx)
+    p_yy, p_yx = np.gradient(p_y, dx)
+    p_xx = np.gradient(p_x, dx, axis=1)
+    groups = {"psi": [p], "second": [p_x, p_y], "first": [p_xx, p_yx, p_yy],
+              "all": [p, p_x, p_y, p_xx, p_yx, p_yy]}
+    out = {}
+    for name, fields in groups.items():
+        a = np.stack([f.ravel() / np.abs(f).max() for f in fields] + [np.ones(p.size)], 1)
+        fit = a @ np.linalg.lstsq(a, m, rcond=None)[0]
+        out[name] = 1 - ((m - fit) ** 2).sum() / ((m - m.mean(0)) ** 2).sum()
+    return out
+
+# %% exercise="derivative_share" wrong="shares that sum to one"
+def derivative_share(maps, psi, dx):
+    m = maps.detach().numpy().astype("float64").reshape(len(maps), -1).T
+    p = psi.detach().numpy().astype("float64")
+    import numpy as np
+    p_y, p_x = np.gradient(p, dx)
+    p_yy, p_yx = np.gradient(p_y, dx)
+    p_xx = np.gradient(p_x, dx, axis=1)
+    groups = {"psi": [p], "first": [p_x, p_y], "second": [p_xx, p_yx, p_yy],
+              "all": [p, p_x, p_y, p_xx, p_yx, p_yy]}
+    out = {}
+    for name, fields in groups.items():
+        a = np.stack([f.ravel() / np.abs(f).max() for f in fields] + [np.ones(p.size)], 1)
+        fit = a @ np.linalg.lstsq(a, m, rcond=None)[0]
+        out[name] = 1 - ((m - fit) ** 2).sum() / ((m - m.mean(0)) ** 2).sum()
+    total = out["psi"] + out["first"] + out["second"]
+    return {n: v / total if n != "all" else v for n, v in out.items()}
+
+# %% exercise="derivative_share" wrong="the correlation instead of its square"
+def derivative_share(maps, psi, dx):
+    m = maps.detach().numpy().astype("float64").reshape(len(maps), -1).T
+    p = psi.detach().numpy().astype("float64")
+    import numpy as np
+    p_y, p_x = np.gradient(p, dx)
+    p_yy, p_yx = np.gradient(p_y, dx)
+    p_xx = np.gradient(p_x, dx, axis=1)
+    groups = {"psi": [p], "first": [p_x, p_y], "second": [p_xx, p_yx, p_yy],
+              "all": [p, p_x, p_y, p_xx, p_yx, p_yy]}
+    out = {}
+    for name, fields in groups.items():
+        a = np.stack([f.ravel() / np.abs(f).max() for f in fields] + [np.ones(p.size)], 1)
+        fit = a @ np.linalg.lstsq(a, m, rcond=None)[0]
+        out[name] = 1 - ((m - fit) ** 2).sum() / ((m - m.mean(0)) ** 2).sum()
+    return {n: max(v, 0) ** 0.5 for n, v in out.items()}
+
+# %% exercise="derivative_share" wrong="in percent"
+def derivative_share(maps, psi, dx):
+    m = maps.detach().numpy().astype("float64").reshape(len(maps), -1).T
+    p = psi.detach().numpy().astype("float64")
+    import numpy as np
+    p_y, p_x = np.gradient(p, dx)
+    p_yy, p_yx = np.gradient(p_y, dx)
+    p_xx = np.gradient(p_x, dx, axis=1)
+    groups = {"psi": [p], "first": [p_x, p_y], "second": [p_xx, p_yx, p_yy],
+              "all": [p, p_x, p_y, p_xx, p_yx, p_yy]}
+    out = {}
+    for name, fields in groups.items():
+        a = np.stack([f.ravel() / np.abs(f).max() for f in fields] + [np.ones(p.size)], 1)
+        fit = a @ np.linalg.lstsq(a, m, rcond=None)[0]
+        out[name] = 100 - 100 * ((m - fit) ** 2).sum() / ((m - m.mean(0)) ** 2).sum()
+    return out
+
+# %% exercise="derivative_share" wrong="the maps normalised one by one"
+def derivative_share(maps, psi, dx):
+    m = maps.detach().numpy().astype("float64").reshape(len(maps), -1).T
+    p = psi.detach().numpy().astype("float64")
+    import numpy as np
+    m = (m - m.mean(0)) / m.std(0)
+    p_y, p_x = np.gradient(p, dx)
+    p_yy, p_yx = np.gradient(p_y, dx)
+    p_xx = np.gradient(p_x, dx, axis=1)
+    groups = {"psi": [p], "first": [p_x, p_y], "second": [p_xx, p_yx, p_yy],
+              "all": [p, p_x, p_y, p_xx, p_yx, p_yy]}
+    out = {}
+    for name, fields in groups.items():
+        a = np.stack([f.ravel() / np.abs(f).max() for f in fields] + [np.ones(p.size)], 1)
+        fit = a @ np.linalg.lstsq(a, m, rcond=None)[0]
+        out[name] = 1 - ((m - fit) ** 2).sum() / ((m - m.mean(0)) ** 2).sum()
+    return out
