@@ -99,6 +99,8 @@ def pictures():
         "matrices": plots.matrices({"a": np.eye(2)}, "|cosine|", "alt"),
         "latent": plots.latent_map({"a": z}, np.repeat([0, 1], 10), (0, 1), "alt"),
         "images": plots.image_rows({"a": images, "b": images}, "alt"),
+        "plane": plots.plane_maps(dict.fromkeys("abc", np.eye(4)), 8, "u (m/s)", "alt"),
+        "own": plots.plane_maps({"a": np.eye(2, 9)}, 8, "cm", "alt", shared=False),
     }
 
 
