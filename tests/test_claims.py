@@ -23,8 +23,8 @@ CLAIMS = {  # how many headline numbers a unit records
     "05_recurrent_networks": 13,
     "06_lorenz63_forecasting": 12,
     "07_neural_integration_schemes": 22,
-    "08_subgrid_forcing": 16,
-    "09_ssh_interpolation": 7,
+    "08_subgrid_forcing": 18,
+    "09_ssh_interpolation": 8,
 }
 THOROUGH = bool(os.environ.get("COURSE_THOROUGH"))  # all seeds: an hour
 

@@ -15,7 +15,7 @@
 #
 # **Can a network tell from a blurred ocean what the eddies lost in the blur do to it?**
 #
-# A climate model with points every 31 km blurs small eddies away. They push the currents all the same. Bolton and Zanna (2019)
+# A climate model blurs small eddies away. They push the currents all the same. Bolton and Zanna (2019)
 # taught a network to tell this push from the blurred flow alone. We repeat it, and ask of it what one asks of a law of physics.
 
 # %% [markdown]
@@ -43,7 +43,7 @@ torch.set_num_threads(1)  # small networks: two threads would wait for each othe
 # independent seas (members) with 15 snapshots each, 20 days apart. A second sample has a larger deformation radius and twice the shear:
 # another regime, kept for later.
 #
-# **Predict.** Look at the currents. How much of their kinetic energy would a model with points every 31 km hold?
+# **Predict.** Look at the currents. How much of their kinetic energy does a blur of 30 km keep?
 
 # %%
 eddies, other = samples.load("qg_eddies"), samples.load("qg_eddies_other")
@@ -101,7 +101,7 @@ plots.line_panels(
 #
 # $$\hat G(\boldsymbol\kappa) = \exp\bigl(-\tfrac12 \kappa^2 \ell^2\bigr), \qquad \kappa^2 = k^2 + l^2 \ \text{(rad/m)}.$$
 #
-# Apply it to periodic fields (…, ny, nx); any leading dimensions. (Large-eddy simulation writes $\exp(-\kappa^2 \Delta^2/24)$: the same
+# Apply it to periodic fields (…, ny, nx); any leading dimensions. Return real fields in the input's precision. (Large-eddy simulation writes $\exp(-\kappa^2 \Delta^2/24)$: the same
 # with $\Delta = \sqrt{12}\,\ell$.) `gradient` is given: it shows the way, and you will need it.
 
 # %% exercise="gaussian_filter_spectral"
@@ -126,6 +126,8 @@ y_toy = spacing_toy * torch.arange(32.0, dtype=torch.float64)[:, None]
 wave_toy = torch.cos(2 * x_toy) * torch.sin(3 * y_toy)             # (32, 48), κ² = 4 + 9
 blurred_toy = gaussian_filter_spectral(wave_toy, 0.4, spacing_toy)
 checks.same_shape(blurred_toy, (32, 48), "a filtered field")
+checks.holds(blurred_toy.dtype == wave_toy.dtype, "real, in the input's precision",
+             seen=f"{blurred_toy.dtype}", expected=f"{wave_toy.dtype}", look_at=".real; dtype=…")
 checks.close(blurred_toy, wave_toy * torch.exp(torch.tensor(-13 * 0.16 / 2)),
              "a wave is multiplied by exp(−κ² length² / 2)", tolerance=1e-6,
              look_at="κ in rad/m (2π times cycles per m); length squared, over 2; both wavenumbers")
@@ -152,6 +154,11 @@ odd_toy = gaussian_filter_spectral(noise_toy[..., :23, :39], 1.5, 2.0)
 checks.same_shape(odd_toy, (3, 2, 23, 39), "fields with odd sides")
 checks.close(gaussian_filter_spectral(noise_toy.float(), 1.5, 2.0), many_toy, "float32 as well",
              tolerance=1e-5)
+checks.holds(gaussian_filter_spectral(noise_toy.float(), 1.5, 2.0).dtype == torch.float32, "float32 stays",
+             seen="another precision", expected="float32", look_at="wave numbers in the field's dtype")
+checks.same_shape(gaussian_filter_spectral(noise_toy[:1, :1], 1.5, 2.0), (1, 1, 24, 40), "axes of length one")
+checks.holds(torch.get_default_dtype() == torch.float32, "torch's default precision stays as it was",
+             seen=f"{torch.get_default_dtype()}", expected="torch.float32", look_at="set_default_dtype?")
 ### END HIDDEN TESTS
 
 # %% [markdown]
@@ -162,14 +169,17 @@ checks.close(gaussian_filter_spectral(noise_toy.float(), 1.5, 2.0), many_toy, "f
 # %%
 u_bar, v_bar = (gaussian_filter_spectral(f, LENGTH, DX) for f in (u, v))
 kept = float((u_bar**2 + v_bar**2).mean() / (u**2 + v**2).mean())
-print(f"the blurred sea holds {kept:.0%} of the kinetic energy")
+fits = torch.fft.fftfreq(128, DX).abs() < 1 / (2 * 4 * DX)    # waves that every fourth point resolves
+power = torch.fft.fft2(u).abs().square() + torch.fft.fft2(v).abs().square()
+carried = float(power[..., fits[:, None] & fits].sum() / power.sum())
+print(f"the blurred sea holds {kept:.0%} of the kinetic energy; points every 31 km could carry {carried:.0%}")
 plots.plane_maps({"all": u[0, 0], "blurred by 30 km": u_bar[0, 0], "lost": (u - u_bar)[0, 0]}, DX / 1000,
                  "zonal velocity (m/s)",
                  alt="Zonal velocity, its blurred version and the rest, which holds most of it.")
 
 # %% [markdown]
-# **What do we observe?** Most of the energy is gone, and what is left looks like a calm sea. But the eddies that we no longer see still carry
-# momentum.
+# **What do we observe?** Most of the energy is gone, and what is left looks like a calm sea. The *blur* did this, not a coarse grid: points
+# every 31 km could carry nearly all of it. Keep this for the *Limits*. But the eddies that we no longer see still carry momentum.
 
 # %% [markdown]
 # ## What the blurred sea misses
@@ -192,7 +202,8 @@ plots.plane_maps({"all": u[0, 0], "blurred by 30 km": u_bar[0, 0], "lost": (u - 
 def eddy_forcing(u: torch.Tensor, v: torch.Tensor, length: float, dx: float) -> torch.Tensor:
     """Sub-grid momentum forcing S of a periodic flow without divergence.
 
-    u, v: (…, ny, nx), m/s, not filtered; length, dx: as in the filter. Returns (…, 2, ny, nx), m/s².
+    u, v: (…, ny, nx), m/s, not filtered; length, dx: as in the filter.
+    Returns (…, 2, ny, nx), m/s², in the precision of the flow.
     """
     ### BEGIN SOLUTION
     def advection(a, b):
@@ -223,6 +234,7 @@ u_toy = -2 * torch.sin(3 * x_toy) * torch.cos(2 * y_toy)            # of ψ = si
 v_toy = 3 * torch.cos(3 * x_toy) * torch.sin(2 * y_toy)
 
 both, x_only, y_only = torch.tensor([-13 * 0.04, -18 * 0.04, -8 * 0.04]).double().exp()
+checks.inputs_unchanged(lambda a, b: forced(a, b, 0.2, spacing_toy), u_toy, v_toy)
 s_toy = forced(u_toy, v_toy, 0.2, spacing_toy)
 checks.same_shape(s_toy, (2, 40, 40), "the forcing of one flow")
 checks.close(s_toy[0], 6 * torch.sin(6 * x_toy) * (both - x_only) + 0 * y_toy,
@@ -230,7 +242,6 @@ checks.close(s_toy[0], 6 * torch.sin(6 * x_toy) * (both - x_only) + 0 * y_toy,
              look_at="the sign of S; the filter acts on the whole product, not on its factors")
 checks.close(s_toy[1], 9 * torch.sin(4 * y_toy) * (both - y_only) + 0 * x_toy, "and S in y",
              tolerance=1e-5, look_at="(u·∇)v = u ∂v/∂x + v ∂v/∂y")
-checks.inputs_unchanged(lambda a, b: forced(a, b, 0.2, spacing_toy), u_toy, v_toy)
 checks.passed("eddy_forcing")
 ### BEGIN HIDDEN TESTS
 dice_toy = torch.Generator().manual_seed(1)
@@ -243,7 +254,7 @@ checks.close(batch_toy[1, 2], forced(*flows_toy[:, 1, 2], 1.5, 1.0), "each flow 
 checks.close(batch_toy.mean((-2, -1)), torch.zeros(2, 3, 2), "no momentum is made: the mean is zero",
              tolerance=1e-4)
 checks.close(forced(*(flows_toy + 3), 1.5, 1.0), batch_toy, "a uniform current changes nothing",
-             tolerance=1e-4)
+             tolerance=1e-8, look_at="float64 fields are worked on in float64")
 checks.close(forced(*(2 * flows_toy), 1.5, 1.0), 4 * batch_toy, "twice the flow: four times as much",
              tolerance=1e-4)
 checks.close(forced(*flows_toy, 1500.0, 1000.0), batch_toy / 1000, "in metres instead of kilometres",
@@ -266,13 +277,16 @@ checks.holds(big_toy > 0.01, "S is not zero for a turbulent flow", seen=f"{big_t
 forcing = eddy_forcing(u, v, LENGTH, DX)                      # (4, 15, 2, 128, 128)
 mean_share = float(forcing.mean((-2, -1)).abs().max() / forcing.std())
 print(f"largest domain mean over the standard deviation: {mean_share:.0e}")
+per_day = 100 * 86400 * forcing.abs()                         # cm/s per day
+print(f"typical push {per_day.square().mean().sqrt():.1f}, largest {per_day.max():.1f} cm/s per day,",
+      f"of a blurred flow of typically {100 * u_bar.std():.1f} cm/s")
 plots.plane_maps({"in x": 1e7 * forcing[0, 0, 0], "in y": 1e7 * forcing[0, 0, 1]}, DX / 1000,
                  "sub-grid forcing (10⁻⁷ m/s²)",
                  alt="The sub-grid forcing: patches of both signs, some tens of kilometres wide.")
 
 # %% [markdown]
-# **What do we observe?** Patches of both signs, with no mean: eddies take momentum here and give it there. A forcing of $10^{-7}$ m/s² changes a
-# current by 1 cm/s in about a day. That is not small against the blurred flow.
+# **What do we observe?** Patches of both signs, with no mean: eddies take momentum here and give it there. The line above has the size:
+# within a week, a typical push could make or undo the blurred current.
 
 # %% [markdown]
 # ## Data
@@ -300,13 +314,14 @@ print(f"typical blurred velocity {SPEED:.3f} m/s, forcing {STRENGTH:.1e} m/s²")
 # %% [markdown]
 # ## Three classical closures
 #
-# **Smagorinsky**: eddies act like a viscosity $(C\ell)^2 |D|$, $D$ the rate of strain. **Gradient model** (Clark et al., 1979): the first term
+# A *closure*, or parameterisation, computes $\mathbf S$ from the blurred flow.
+# **Smagorinsky**: a viscosity $(C\ell)^2 |D|$; $D$, the rate of strain, is how fast the flow deforms. **Gradient model** (Clark et al., 1979): the first term
 # of the Taylor series of the filter,
 #
 # $$S_i = -\ell^2\, \partial_j \textstyle\sum_k \partial_k \bar u_i\, \partial_k \bar u_j .$$
 #
-# **Linear regression** on the 5 × 5 points around. Coefficients are fitted on the training data. The first two may use the *fine*
-# blurred field, which is more than the network gets.
+# **Linear regression** on the 5 × 5 points around. All are fitted on the training data. The first two may use the *fine*
+# blurred field, more than the network gets.
 #
 # **Predict.** Order them by their correlation with the truth.
 
@@ -364,9 +379,10 @@ ladder["linear, 5 × 5"] = correlation(linear(test_set[0]), test_set[1])
 print("correlation on unseen times:", {name: round(r, 2) for name, r in ladder.items()})
 
 # %% [markdown]
-# **What do we observe?** Smagorinsky is of no use: it was made to drain energy, not to point in the right direction. (A fitted factor below zero
-# would even feed it.) Linear regression gets little: turn the flow around, and $\mathbf S$ stays as it is, while a
-# linear map would turn it around, too. The gradient model, from 1979, is quadratic as it must be, and good. This is the one to beat.
+# **What do we observe?** Smagorinsky is of no use: made to drain energy, it gets a factor *below* zero, as these eddies feed the flow. Linear
+# regression gets little: turn the flow around, and $\mathbf S$ stays as it is, while a linear map would turn it around, too. The gradient model,
+# from 1979, is quadratic as it must be, and good: the one to beat. Its formula says 1 ℓ²; the fit doubles it, to make up
+# for the missing terms of the series.
 
 # %% [markdown]
 # ## A network that slides over a periodic sea
@@ -403,6 +419,7 @@ class ForcingCNN(nn.Module):
 torch.manual_seed(0)
 net_toy, flow_toy = ForcingCNN(), torch.randn(3, 2, 20, 16)
 checks.same_shape(net_toy(flow_toy), (3, 2, 20, 16), "the forcing of 3 flows")
+checks.not_affine(net_toy, 5 * flow_toy, "the network is not linear", look_at="an activation between layers")
 checks.close(net_toy(flow_toy.roll((4, 9), (2, 3))), net_toy(flow_toy).roll((4, 9), (2, 3)),
              "a flow moved across the edge moves its forcing", tolerance=1e-4, look_at="circular padding")
 n_toy = sum(p.numel() for p in net_toy.parameters())
@@ -411,18 +428,28 @@ checks.close(n_toy, 2 * 9 * 24 + 24 + 2 * (24 * 9 * 24 + 24) + 24 * 9 * 2 + 2, "
 point_toy = flow_toy.clone()
 point_toy[:, :, 10, 8] += 5.0
 reach_toy = (net_toy(point_toy) - net_toy(flow_toy)).abs().amax((0, 1)) > 1e-7
+checks.holds(reach_toy.any(), "the answer depends on the flow", seen="a constant", expected="a forcing")
 checks.close([reach_toy.any(1).nonzero().min(), reach_toy.any(1).nonzero().max()], [6, 14],
              "a point reaches 4 rows to either side", look_at="four convolutions with kernel 3")
 checks.passed("ForcingCNN")
 ### BEGIN HIDDEN TESTS
 checks.unbounded(net_toy(1e4 * flow_toy), "the forcing", look_at="no activation at the end")
-checks.not_affine(net_toy, 5 * flow_toy, "the network is not linear", look_at="an activation between layers")
 for call in checks.calls(net_toy, nn.Conv2d, 3 * flow_toy)[1:]:
     lowest_toy = float(call.x.min())
     checks.holds(-0.171 < lowest_toy < -1e-4, "a GELU goes before the next convolution",
                  seen=f"a smallest value of {lowest_toy:.2g}", expected="between −0.17 and 0")
-    checks.close(call.y.shape[-2:], (20, 16), "each convolution keeps the grid", look_at="stride, padding")
+single_toy = ForcingCNN(1, 1, 1)
+even_toy = torch.linspace(-2, 3, 6)[:, None, None, None].expand(6, 1, 5, 7)
+for weight_toy in single_toy.parameters():
+    weight_toy.data.fill_(1 / 9 if weight_toy.numel() == 9 else 0)      # the mean of nine points
+bent_toy = nn.functional.gelu(nn.functional.gelu(nn.functional.gelu(even_toy)))
+checks.close(single_toy(even_toy), bent_toy, "one channel that averages: three GELUs, and nothing else",
+             tolerance=3e-3, look_at="one GELU after each of the first three; no shortcut")
+first_toy, second_toy = (ForcingCNN()(flow_toy) for _ in range(2))
+checks.holds((first_toy - second_toy).abs().max() > 1e-4, "two networks start from different weights",
+             seen="the same ones", expected="a new draw", look_at="no seed in the constructor")
 checks.same_shape(ForcingCNN(1, 3, 8)(torch.randn(2, 1, 11, 7)), (2, 3, 11, 7), "1 → 3 channels, 11 × 7")
+checks.same_shape(ForcingCNN(1, 3, 8)(torch.randn(2, 1, 3, 3)), (2, 3, 3, 3), "three points a side")
 n_toy = sum(p.numel() for p in ForcingCNN(1, 3, 8).parameters())
 checks.close(n_toy, 80 + 2 * 584 + 219, "the weights for 1 → 8 → 8 → 8 → 3")
 checks.close(net_toy(flow_toy[:1]), net_toy(flow_toy)[:1], "each flow by itself", tolerance=1e-4)
@@ -500,15 +527,27 @@ plots.plane_maps({name: 1e7 * STRENGTH * f[5, 0] for name, f in fields.items()},
                  "forcing in x (10⁻⁷ m/s²)",
                  alt="Forcing in x: truth, gradient model, network, and the small error of the network.")
 
+# %% [markdown]
+# **Does the push drive or brake?** Its mean work on the blurred flow, $\langle\bar{\mathbf u}\cdot\mathbf S\rangle$, tells.
+
+# %%
+for name in ("truth", "gradient model", "network"):
+    work = SPEED * STRENGTH * float((test_set[0] * fields[name]).sum(1).mean())
+    print(f"{name:<14} {1e10 * work:+.2f} · 10⁻¹⁰ m²/s³")
+
+# %% [markdown]
+# **What do we observe?** Above zero: the lost eddies give energy *back* (*backscatter*), as the inverse cascade let us expect. The gradient model gives
+# none, whatever its factor: in two dimensions, without divergence, that is an identity. Right in place, it is wrong in energy. The
+# network learnt the work, too, though nobody asked it to.
+
 # %% claim="correlation_on_unseen_times"
 results.record("sub-grid forcing in an unseen sea: correlation of the network", ladder["network"],
-               at_least=0.9, reference="trial 0.98")
+               at_least=0.9)
 
 # %% claim="above_every_baseline"
 best = max(r for name, r in ladder.items() if name != "network")
 results.record("unexplained variance, 1 − r²: network over the best of three closures",
-               (1 - ladder["network"] ** 2) / (1 - best**2), at_most=0.35,
-               reference="trial: 0.98 against 0.83, 0.13")
+               (1 - ladder["network"] ** 2) / (1 - best**2), at_most=0.35)
 
 # %% [markdown]
 # **What do we observe?** The network finds the patches in place, sign and size, from a coarse view. The gradient model has the
@@ -518,7 +557,8 @@ results.record("unexplained variance, 1 − r²: network over the best of three 
 # ## The published network, and the edge of a patch
 #
 # Bolton and Zanna cut the ocean into patches of 40 × 40 fine points. From $\bar\psi$ on a patch, three convolutions *without padding* and a dense
-# layer with 1600 outputs give $S_x$ on the same patch; a second network gives $S_y$.
+# layer with 1600 outputs give $S_x$ on the same patch; a second network gives $S_y$. (`SELU`: a smooth ReLU that keeps variances near 1;
+# `MaxPool2d(2)`: the largest of each 2 × 2.)
 #
 # **Predict.** Where in the patch will the errors be largest, and why?
 
@@ -589,7 +629,7 @@ results.record("published network: error at the patch edge over error 120 km ins
 
 # %% [markdown]
 # **What do we observe?** The error is largest at the edge. The forcing there depends on the flow *outside* the patch, as far as the
-# filter reaches and derivatives ask; nothing can restore what is not in the input. Convolutions without padding make it worse:
+# filter reaches and derivatives ask; nothing can restore what is not in the input. Convolutions without padding may make it worse:
 # they look at border points less often. And the dense layer must learn the same physics again at each of 1600 places. Our
 # network has no edge and shares its weights. Both had short trainings.
 
@@ -629,7 +669,8 @@ plots.plane_maps({"its vorticity": 1e5 * vorticity,
 #
 # $$\nabla\cdot\mathbf u = \partial u/\partial x + \partial v/\partial y, \qquad \partial f/\partial x \approx (f_{i+1} - f_{i-1}) / 2\,\Delta x ,$$
 #
-# on a periodic grid; $x$ is the last axis, $y$ the one before it, and both grow with the index. Networks must be able to train through both.
+# on a periodic grid; $x$ is the last axis, $y$ the one before it, and both grow with the index. Both work on the input's device, in its precision,
+# and networks must be able to train through them.
 
 # %% exercise="conserve_momentum"
 def conserve_momentum(forcing: torch.Tensor) -> torch.Tensor:
@@ -665,6 +706,11 @@ checks.close(divergence(3 * east_toy, 5 * north_toy, 1.0)[inside_toy], torch.ful
              "u = 3x, v = 5y spreads at 3 + 5")
 checks.close(divergence(3 * east_toy, 5 * north_toy, 0.5)[inside_toy], torch.full((6, 8), 16.0),
              "on half the spacing, twice as fast", look_at="divide by 2 dx")
+phase_toy = 2 * torch.pi * torch.arange(12.0, dtype=torch.float64) / 12
+along_x, along_y = torch.sin(phase_toy).expand(12, 12), torch.sin(2 * phase_toy)[:, None].expand(12, 12)
+known_toy = 0.5 * torch.cos(phase_toy) + 0.75**0.5 * torch.cos(2 * phase_toy)[:, None]
+checks.close(divergence(along_x, along_y, 1.0), known_toy, "waves, across the edge too",
+             look_at="centred differences over two spacings; periodic in x and y")
 checks.passed("conserve_momentum")
 ### BEGIN HIDDEN TESTS
 checks.close(kept_toy.diff(dim=-2), forcing_toy.diff(dim=-2), "differences in y as well")
@@ -680,23 +726,23 @@ conserve_momentum(free_toy)[..., 0, 0].sum().backward()
 checks.close(free_toy.grad.sum((-2, -1)), torch.zeros(3, 2), "the gradient has no mean either",
              look_at="is the mean detached?")
 checks.keeps_device_and_dtype(conserve_momentum, torch.randn(2, 2, 6, 6))
+checks.keeps_device_and_dtype(conserve_momentum, torch.randn(2, 2, 6, 6, dtype=torch.float64))
 flux_toy = torch.randn(2, 3, 4, 8, 10, generator=dice_toy, dtype=torch.float64)
 spread_toy = divergence(*flux_toy, 0.5)
 checks.same_shape(spread_toy, (3, 4, 8, 10), "the divergence of a batch (3, 4)")
 checks.close(spread_toy.mean((-2, -1)), torch.zeros(3, 4), "what one cell loses its neighbour gains",
              look_at="periodic in x and in y")
 checks.close(spread_toy[1, 2], divergence(*flux_toy[:, 1, 2], 0.5), "each field by itself")
-phase_toy = 2 * torch.pi * torch.arange(12.0, dtype=torch.float64) / 12
-along_x, along_y = torch.sin(phase_toy).expand(12, 12), torch.sin(2 * phase_toy)[:, None].expand(12, 12)
-known_toy = 0.5 * torch.cos(phase_toy) + 0.75**0.5 * torch.cos(2 * phase_toy)[:, None]
-checks.close(divergence(along_x, along_y, 1.0), known_toy, "waves, across the edge too",
-             look_at="centred differences over two spacings")
+east_toy, north_toy = (flux_toy.roll(-1, axis) - flux_toy.roll(1, axis) for axis in (-1, -2))
+checks.close(divergence(*flux_toy, 0.3), (east_toy[0] + north_toy[1]) / 0.6, "any field, any spacing",
+             tolerance=1e-12, look_at="the formula as it stands: no smoothing, dx not rounded, float64 kept")
 checks.close(divergence(along_y, along_x, 1.0), torch.zeros(12, 12), "u(y) and v(x) have no divergence")
 checks.inputs_unchanged(lambda a, b: divergence(a, b, 0.5), *flux_toy)
 checks.holds(divergence(*flux_toy.clone().requires_grad_(), 0.5).requires_grad,
              "a network can be trained through the divergence",
              seen="no gradient", expected="a graph", look_at="no detach, no NumPy")
-checks.keeps_device_and_dtype(lambda f: divergence(f, f, 0.5), torch.randn(6, 6))
+for dtype_toy in (torch.float32, torch.float64):
+    checks.keeps_device_and_dtype(lambda f: divergence(f, f, 0.5), torch.randn(6, 6, dtype=dtype_toy))
 ### END HIDDEN TESTS
 
 # %% [markdown]
@@ -754,11 +800,15 @@ results.record("correlation lost by the flux form", cost["flux form"], at_most=0
 # - *rotation*: a turned flow has a turned forcing.
 #
 # Frezat et al. (2021) build such symmetries in for tracer fluxes. We get the first two exactly, by subtracting the mean velocity of the domain and dividing
-# by the size of the rest; the third approximately, by turning training batches.
+# by the size of the rest (both act at a distance, like the removed mean above); the third approximately, by turning training batches.
+
+# %% [markdown]
+# The symmetries hold for $\mathbf S(\mathbf u)$, with the full flow. From $\bar{\mathbf u}$ alone, the best guess turns with the flow only if all directions are alike in the statistics;
+# $\beta$ and a mean zonal flow break that. So the third is a good approximation here, not a law.
 
 # %%
 class Invariant(nn.Module):
-    """A network that sees velocity without its mean and its size, and gets the size back squared."""
+    """Sees velocity without its mean and its size, those of the whole domain; gets the size back squared."""
 
     def __init__(self, net: nn.Module):
         super().__init__()
@@ -775,32 +825,33 @@ gap = turned - turn(eddy_forcing(*flow.unbind(1), LENGTH, COARSE), 1)
 print(f"the truth turns with the flow up to {float(gap.abs().max() / STRENGTH):.0e} of its size")
 
 # %% [markdown]
-# We train plain and invariant networks with 10 %, 20 % and all of the snapshots, and test each on the unseen sea and on the other regime. A plain
-# network trained *in* the other regime says how hard that one is.
+# We train plain and invariant networks with 10 %, 20 % and all of the snapshots, and test each on the unseen sea and on the other regime. The
+# invariant one sees turned batches; so does a second plain one, to tell apart what turning does. A network trained *in* the other regime says how
+# hard that one is.
 #
 # **Predict.** Where will invariance help most?
 
 # %%
-amounts, table = (4, 8, 40), {"plain": {}, "invariant": {}}
+amounts, table = (4, 8, 40), {"plain": {}, "plain, turned": {}, "invariant": {}}
 for n in amounts:
     part = tuple(f[torch.linspace(0, 39, n).long()] for f in train_set)
     for name in table:
         torch.manual_seed(SEED)
-        net = ForcingCNN() if name == "plain" else Invariant(ForcingCNN())
+        net = Invariant(ForcingCNN()) if name == "invariant" else ForcingCNN()
         net = plain if (name, n) == ("plain", 40) else net                # that one is trained
         if net is not plain:
-            train(net, part, rotate=name == "invariant")
+            train(net, part, rotate=name != "plain")
         table[name][n] = [correlation(predict(net, d), d[1]) for d in (test_set, other_set)]
     print(f"{n:>2} snapshots:", {k: [round(r, 3) for r in rows[n]] for k, rows in table.items()})
 invariant = net
 torch.manual_seed(SEED)
 native, home = ForcingCNN(), tuple(f[12:] for f in other_set)             # tested on the first sea of the two
-train(native, home)
+_ = train(native, home)
 
 # %%
 places = ("the known regime", "the other regime")
 panels = [(f"snapshots in training (test: {place})", "correlation (1)",
-           {f"{name} network": (amounts, [table[name][n][i] for n in amounts]) for name in table}
+           {name: (amounts, [table[name][n][i] for n in amounts]) for name in table}
            | {"gradient model": (amounts, [r["gradient model"]] * 3)})
           for i, (place, r) in enumerate(zip(places, (ladder, ladder_other), strict=True))]
 first = tuple(f[:12] for f in other_set)
@@ -808,7 +859,8 @@ print(f"first sea of the other regime: trained there {correlation(predict(native
       f"plain {correlation(predict(plain, first), first[1]):.3f},",
       f"invariant {correlation(predict(invariant, first), first[1]):.3f}")
 plots.line_panels(panels, alt="Correlation against data, left the known regime, right the other: "
-                  "the invariant network leads, most so with little data in the other regime.")
+                  "turned batches help, "
+                  "and the invariant network leads, most so with little data in the other regime.")
 
 # %% claim="drop_in_another_regime"
 drop = {name: table[name][40][0] - table[name][40][1] for name in table}
@@ -816,19 +868,25 @@ results.record("correlation lost in the other regime, plain network", drop["plai
 results.record("correlation lost in the other regime, invariant network", drop["invariant"], at_most=0.05)
 
 # %% claim="invariance_saves_data"
-results.record("with 10 % of the data, other regime: correlation gained by invariance",
+results.record("with 10 % of the data, other regime: correlation gained by all three symmetries",
                table["invariant"][4][1] - table["plain"][4][1], at_least=0.05)
+results.record("with 10 % of the data, other regime: correlation gained by turned batches alone",
+               table["plain, turned"][4][1] - table["plain"][4][1], at_least=0.05)
 results.record("with 10 % of the data, unseen sea: correlation of the invariant network",
-               table["invariant"][4][0], at_least=0.9, reference="published: 10–20 % of the data suffice")
+               table["invariant"][4][0], at_least=0.9)
 
 # %% [markdown]
-# **What do we observe?** In the known regime (left) invariance matters with little data. In the other regime (right), where currents are
-# faster, the plain network with little data falls below the gradient model. The invariant one does not: it never learnt how
-# fast eddies are, so it cannot be surprised. A law has no training set; the gradient model even *gains* there, because larger
-# eddies suit its truncated series.
+# **What do we observe?** In the known regime (left) symmetries matter with little data. In the other regime (right), with faster currents, the plain network needs all its data to draw level with the
+# gradient model. Turned batches alone bring most of what is gained with little data. The invariant network stays ahead with all data, too: it never
+# learnt how fast eddies are, so it cannot be surprised.
+
+# %% [markdown]
+# (The published network, a plain one, is said to do with 10–20 % of its data; our plain one loses.) The gradient model even *gains* in the other regime: a law has no training set, and larger eddies suit its truncated series.
 
 # %% [markdown]
 # ## A ship that moves
+#
+# From a ship that drifts, the same eddies are seen with a uniform current on top.
 #
 # **Predict.** Add a uniform current to the test sea. The truth does not change. What do the networks say?
 
@@ -850,7 +908,8 @@ results.record("explained variance lost in a current of 0.1 m/s, invariant netwo
                at_most=1e-3)
 
 # %% [markdown]
-# **What do we observe?** A tenth of a metre per second, slow for an ocean current, spoils the plain network. The mean flow of our own model,
+# **What do we observe?** A tenth of a metre per second, slow for an ocean current but some five times the typical blurred velocity of the training,
+# spoils the plain network. The mean flow of our own model,
 # 0.025 m/s, which the sample leaves out, would already harm it. Invariance makes the question go away.
 
 # %% [markdown]
@@ -889,13 +948,25 @@ checks.holds(not maps_toy.requires_grad, "the maps carry no graph", seen="a grap
 checks.holds(not chain_toy[0]._forward_hooks, "the hook is removed", seen="a hook", expected="none")
 checks.passed("activation_maps")
 ### BEGIN HIDDEN TESTS
+checks.holds(torch.is_grad_enabled(), "gradients stay switched on", seen="off", expected="on",
+             look_at="with torch.no_grad(): ends by itself; set_grad_enabled does not")
+checks.holds(not torch.nn.modules.module._global_forward_hooks, "no hook for all modules stays behind",
+             seen="a hook", expected="none")
+chain_toy(image_toy).square().sum().backward()
+slopes_toy, others_toy = [p.grad.clone() for p in chain_toy.parameters()], []
+others_toy.append(chain_toy[0].register_forward_hook(lambda *_: None))
+activation_maps(chain_toy, chain_toy[0], image_toy)
+checks.holds(list(chain_toy[0]._forward_hooks) == [others_toy[0].id], "somebody else's hook stays",
+             seen=f"{len(chain_toy[0]._forward_hooks)} hooks", expected="that one", look_at="handle.remove()")
 checks.close(activation_maps(chain_toy, chain_toy[2], image_toy), chain_toy(image_toy), "the last layer")
 checks.close(activation_maps(chain_toy, chain_toy[1], image_toy), maps_toy.clamp(min=0), "behind the ReLU")
 checks.holds(chain_toy.training, "the model stays as it was", seen="another mode", expected="training")
 checks.close(activation_maps(chain_toy, chain_toy[0], 2 * image_toy),
              nn.functional.conv2d(2 * image_toy, chain_toy[0].weight, chain_toy[0].bias), "another field")
-checks.holds(all(p.grad is None and p.requires_grad for p in chain_toy.parameters()),
-             "the weights stay as they were", seen="a gradient, or frozen weights", expected="neither")
+checks.holds(all(p.requires_grad and p.grad is not None and bool((p.grad == slope).all())
+                 for p, slope in zip(chain_toy.parameters(), slopes_toy, strict=True)),
+             "weights and their gradients stay as they were", seen="a change", expected="none",
+             look_at="no zero_grad(), no backward(), no freezing")
 checks.inputs_unchanged(lambda f: activation_maps(chain_toy, chain_toy[0], f), image_toy)
 class Branch(nn.Module):
     """Two layers that see the field in turn, the later one first in the list."""
@@ -958,6 +1029,9 @@ checks.holds({"psi", "first", "second", "all"} <= set(shares_toy), "four shares"
 checks.close(shares_toy["psi"], 1.0, "maps that are ψ, with a factor and an offset", tolerance=1e-3)
 checks.close(shares_toy["first"], 0.0, "of which first derivatives explain nothing", tolerance=0.02)
 checks.close(derivative_share(psi_x[None], psi_toy, 1e4)["first"], 1.0, "a map that is ∂ψ/∂x", tolerance=0.03)
+noisy_toy = psi_toy / psi_toy.std() + torch.randn(48, 48, generator=torch.Generator().manual_seed(6))
+checks.close(derivative_share(noisy_toy[None], psi_toy, 1e4)["all"], 0.5, "half ψ, half noise",
+             tolerance=0.05, look_at="one fit with all six fields; shares of the groups do not add up")
 checks.passed("derivative_share")
 ### BEGIN HIDDEN TESTS
 checks.close(derivative_share(psi_yy[None], psi_toy, 1e4)["second"], 1.0, "a map that is ∂²ψ/∂y²",
@@ -965,20 +1039,11 @@ checks.close(derivative_share(psi_yy[None], psi_toy, 1e4)["second"], 1.0, "a map
 psi_xy = r_toy[:, None] * r_toy / 5e4**4 * psi_toy
 checks.close(derivative_share(psi_xy[None], psi_toy, 1e4)["second"], 1.0, "a map that is ∂²ψ/∂x∂y",
              tolerance=0.06)
-checks.close(derivative_share(psi_xy[None], psi_toy, 1e4)["psi"], 0.0, "which ψ does not explain",
-             tolerance=0.02)
 checks.close(derivative_share(psi_x[None], psi_toy, 1e4)["second"], 0.0, "nor second derivatives a first",
              tolerance=0.02)
 checks.close(derivative_share(psi_x.T[None], psi_toy, 1e4)["first"], 1.0, "a map that is ∂ψ/∂y",
              tolerance=0.03)
-one_toy, x_toy, xy_toy = (f / f.std() for f in (psi_toy, psi_x, psi_xy))
-mixed_toy = derivative_share(torch.stack([3 * one_toy, x_toy]), psi_toy, 1e4)
-checks.close([mixed_toy["psi"], mixed_toy["first"], mixed_toy["all"]], [0.9, 0.1, 1.0],
-             "a map of variance 9 is ψ, one of variance 1 is ∂ψ/∂x", tolerance=0.02,
-             look_at="add up residuals and variances over all maps before you divide")
-sum_toy = derivative_share((one_toy + 2 * x_toy + 2 * xy_toy)[None], psi_toy, 1e4)
-checks.close([sum_toy["psi"], sum_toy["first"], sum_toy["all"]], [1 / 9, 4 / 9, 1.0], "a map that is a sum",
-             tolerance=0.03, look_at="each group alone; the last one all six at once")
+one_toy, x_toy = (f / f.std() for f in (psi_toy, psi_x))
 checks.close(derivative_share(100 + x_toy[None], psi_toy, 1e4)["first"], 1.0, "an offset is no variance",
              tolerance=0.03, look_at="fit a constant as well")
 both_toy = torch.stack([one_toy, 2 * x_toy])
@@ -987,6 +1052,22 @@ near_toy = derivative_share(both_toy, psi_toy * 1e-4, 1.0)
 for name in ("psi", "first", "second", "all"):
     checks.close(far_toy[name], near_toy[name], "units and offset of ψ do not matter", tolerance=0.02,
                  look_at="float64, and columns of equal size, before least squares")
+row_toy, col_toy = torch.arange(44.0).double()[:, None], torch.arange(60.0).double()
+bells_toy = sum(a * torch.exp(-((row_toy - y) / s) ** 2 / 2 - ((col_toy - x) / 7) ** 2 / 2)
+                for a, y, x, s in ((1, 20, 26, 5), (-0.7, 25, 36, 6), (0.5, 18, 31, 5)))
+(b_x, b_y), fields_toy = gradient(bells_toy, 1.0), [bells_toy]
+fields_toy += [b_x, b_y, gradient(b_x, 1.0)[0], gradient(b_x, 1.0)[1], gradient(b_y, 1.0)[1]]
+columns_toy = torch.stack([((f - f.mean()) / f.std()).flatten() for f in fields_toy], 1)
+factors_toy = torch.tensor([[3, 2, 0, 3, 0, 1], [0, 0, 2, 0, -1, 1], [0.5, 1, 1, 0, 1, 0]])
+noise_toy = torch.randn(3, 44 * 60, generator=torch.Generator().manual_seed(7))
+mix_toy = factors_toy.double() @ columns_toy.T + 1.5 * noise_toy
+shares_toy = derivative_share(mix_toy.unflatten(1, (44, 60)), bells_toy, 1.0)
+mix_toy = mix_toy - mix_toy.mean(1, keepdim=True)
+for name, part in {"psi": slice(1), "first": slice(1, 3), "second": slice(3, 6), "all": slice(6)}.items():
+    basis_toy = torch.linalg.qr(columns_toy[:, part])[0]
+    checks.close(shares_toy[name], (mix_toy @ basis_toy).square().sum() / mix_toy.square().sum(),
+                 f"{name}: three mixed and noisy maps of a lopsided ψ on 44 × 60 points", tolerance=0.02,
+                 look_at="residuals and variances are added up over all maps, then divided")
 noise_toy = torch.randn(4, 48, 40, generator=torch.Generator().manual_seed(5))
 largest_toy = max(derivative_share(noise_toy, psi_toy[:, 4:44], 1e4).values())
 checks.holds(largest_toy < 0.05, "noise is not explained", seen=f"a share {largest_toy}", expected="near 0")
@@ -1023,18 +1104,17 @@ for name, share in shares.items():
 # %%
 plots.plane_maps({f"{name}, map {i + 1}": m - m.mean() for name in ("trained 1", "untrained 1")
                   for i, m in enumerate(maps[name][:4])}, 2 * DX / 1000, "activation (standard deviations)",
-                 alt="Four maps of a trained network, of both signs, and four of an untrained, rather blobs.")
+                 alt="Four maps of a trained network and four of an untrained: dipoles and blobs.")
 
 # %% claim="everything_looks_like_derivatives"
 control, taught = ([share for name, share in shares.items() if name.startswith(kind)]
                    for kind in ("untrained", "trained"))
 results.record("untrained networks: share of ψ and its derivatives together, the lowest of five",
-               min(share["all"] for share in control), at_least=0.95, reference="trial 1.00")
+               min(share["all"] for share in control), at_least=0.95)
 
 # %% claim="training_turns_away_from_psi"
 results.record("share of ψ alone in the first layer: mean of three trained over mean of five untrained",
-               5 / 3 * sum(s["psi"] for s in taught) / sum(s["psi"] for s in control), at_most=0.65,
-               reference="trial: 0.25 against 0.77–0.92")
+               5 / 3 * sum(s["psi"] for s in taught) / sum(s["psi"] for s in control), at_most=0.65)
 
 # %% [markdown]
 # **What do we observe?** *Together* the six fields explain nearly everything, **in the untrained networks as well**: a small window on a smooth eddy
@@ -1083,9 +1163,13 @@ plots.plane_maps({"network": on_sea(1e6 * pushes["this map"][0]),
                  alt="Two maps of the forcing that the network draws for one sea, the second one weaker.")
 
 # %% [markdown]
-# **What do we observe?** The network draws a map, as it would for any input. Compare its push per day with the velocity itself. It
-# assumes a Gaussian filter of 30 km on a periodic sea without coasts. Altimetry was smoothed by another filter, unknown to us; *the same sea*, mapped more
-# smoothly, gets another push. Land counts as water at rest.
+# **What do we observe?** The network draws a map, as it would for any input. It assumes a Gaussian filter of 30 km on a periodic sea without coasts. Altimetry
+# was smoothed by another filter, unknown to us: *the same sea*, mapped more smoothly, gets a push several times weaker, and hardly of the same
+# pattern. Not even the gradient model agrees (see the lines).
+
+# %% [markdown]
+# And the mean and the size that the network divides out are those of the whole map, land zeros
+# included: a current off Egypt changes the push off Spain, and land moves at minus the mean.
 
 # %% [markdown]
 # **What may not be concluded**: that this is the forcing of the Mediterranean, or its size; that coasts are treated rightly; that a
@@ -1099,39 +1183,58 @@ plots.plane_maps({"network": on_sea(1e6 * pushes["this map"][0]),
 #
 # **Predict.** Will it beat the network? And with a little noise on the input, 1 % of the typical velocity?
 
+# %% [markdown]
+# Noise calls for damping: times $P/(P+N)$ for each wave, with its power $P$ in the *training* data and the power $N$ of the noise (*Wiener's filter*).
+
 # %%
-def deconvolution(flow: torch.Tensor) -> torch.Tensor:
-    """The forcing from a blurred flow (n, 2, 32, 32) whose filter is undone wave by wave."""
-    k, l = (2 * torch.pi * torch.fft.fftfreq(n, COARSE) for n in (32, 32))
-    sharpen = torch.exp((k**2 + l[:, None] ** 2) * LENGTH**2 / 2)
-    full = torch.fft.ifft2(sharpen * torch.fft.fft2(flow)).real
+k, l = (2 * torch.pi * torch.fft.fftfreq(n, COARSE) for n in (32, 32))
+sharpen = torch.exp((k**2 + l[:, None] ** 2) * LENGTH**2 / 2)            # one over the filter
+known_power = torch.fft.fft2(train_set[0]).abs().square().mean((0, 1)) / 32**2
+
+def deconvolution(flow: torch.Tensor, level: float = 0.0) -> torch.Tensor:
+    """The forcing from a blurred flow (n, 2, 32, 32), its filter undone, damped for noise of a level."""
+    damping = (known_power + 1e-20) / (known_power + 1e-20 + level**2)
+    full = torch.fft.ifft2(damping * sharpen * torch.fft.fft2(flow)).real
     return eddy_forcing(*full.unbind(1), LENGTH, COARSE)
 
-dice, levels = torch.Generator().manual_seed(SEED), (0.0, 0.01, 0.02, 0.05, 0.1)
-hold = {"network": [], "gradient model": [], "deconvolution": []}
-noise = torch.randn(test_set[0].shape, generator=dice)
+# %%
+levels, hold = (0.0, 0.01, 0.02, 0.05, 0.1), {}
+noise = torch.randn(test_set[0].shape, generator=torch.Generator().manual_seed(SEED))
 for level in levels:
     noisy = test_set[0] + level * noise
-    hold["network"].append(correlation(predict(plain, (noisy,)), test_set[1]))
-    hold["gradient model"].append(correlation(gradient_model(noisy, COARSE), test_set[1]))
-    hold["deconvolution"].append(correlation(deconvolution(noisy), test_set[1]))
-
-# %%
+    answers = {"network": predict(plain, (noisy,)),
+               "gradient model, coarse points": gradient_model(noisy, COARSE),
+               "exact deconvolution": deconvolution(noisy),
+               "damped, told the noise": deconvolution(noisy, level),
+               "damped for 1 %, come what may": deconvolution(noisy, 0.01)}
+    for name, answer in answers.items():
+        hold.setdefault(name, []).append(correlation(answer, test_set[1]))
 plots.curves(levels, hold, doubling=False, xlabel="noise over typical velocity (1)", ylabel="correlation (1)",
-             alt="Correlation against noise: deconvolution is best without, and useless with one per cent.")
+             alt="Correlation against noise: the exact inverse falls to zero at one per cent, the damped one "
+             "holds as long as it knows the noise, and the network holds without knowing.")
 
 # %% claim="deconvolution_wins_without_noise"
-results.record("unexplained variance without noise, 1 − r²: deconvolution over network",
-               (1 - hold["deconvolution"][0] ** 2) / (1 - hold["network"][0] ** 2), unit="times", at_most=1)
+exact, learnt = (1 - hold[name][0] ** 2 for name in ("exact deconvolution", "network"))
+results.record("unexplained variance without noise, 1 − r²: exact deconvolution over network",
+               exact / learnt, unit="times", at_most=1)
 
-# %% claim="deconvolution_fails_with_noise"
-results.record("correlation with 1 % noise: network minus deconvolution",
-               hold["network"][1] - hold["deconvolution"][1], at_least=0.3)
+# %% claim="exact_deconvolution_fails_with_noise"
+results.record("correlation with 1 % noise: network minus exact deconvolution",
+               hold["network"][1] - hold["exact deconvolution"][1], at_least=0.3)
+
+# %% claim="damped_deconvolution_holds"
+results.record("correlation with 1 % noise: damped deconvolution, told the noise, minus network",
+               hold["damped, told the noise"][1] - hold["network"][1], at_least=-0.02)
 
 # %% [markdown]
 # **What do we observe?** On clean input the formula wins, without a training: the network has learnt to *approximate* an inverse that we could write
-# down. So was anything sub-grid at all? Only the waves that noise, or a coarse grid, hides. The exact inverse multiplies the noise of the shortest waves by
-# thousands, and drowns. The network, which learnt what eddies look like, hardly notices.
+# down. So was anything sub-grid at all? Only the waves that noise, or a coarser grid, hides. The *exact* inverse multiplies the noise of the shortest
+# waves by thousands, and drowns.
+
+# %% [markdown]
+# Damped, it does not drown. An inverse that is told the noise, and the statistics of the sea, is level with the network or better. Told the wrong
+# noise, it fails as well. The network was told nothing and trained without noise. It holds because it learnt the statistics from data: what
+# eddies look like, and so what is noise. That is what it offers over the formula, more than its score.
 
 # %% [markdown]
 # And there is a greater limit: all of this is **offline**. In a running model, the forcing changes the flow, which changes the forcing. A
@@ -1158,10 +1261,11 @@ results.record("correlation with 1 % noise: network minus deconvolution",
 # %% [markdown]
 # ## Takeaways
 #
-# 1. A small fully convolutional network tells the sub-grid forcing with a correlation **above 0.9**; the best of three closures leaves several times more
+# 1. A small fully convolutional network tells the sub-grid forcing with a correlation **above 0.9**; the best closure leaves several times more
 #    unexplained. Patches cost their edges.
-# 2. **Constraints and symmetries** are cheap: zero mean at no loss, skill in a moving frame, and most with little data in another regime.
-# 3. **Ask for the control and for the formula**: an untrained layer looks like derivatives, too, and a deconvolution beats the network until noise comes.
+# 2. **Constraints and symmetries** are cheap: zero mean at no loss, skill in a moving frame, most with little data elsewhere.
+# 3. **Ask for the control and for the formula**: an untrained layer looks like derivatives, too; an exact inverse wins until noise comes, a damped one
+#    holds even then.
 
 # %% [markdown]
 # ## Going further

@@ -207,6 +207,40 @@ def gaussian_filter_spectral(field, length, dx):
     f = nn.functional.conv2d(nn.functional.conv2d(f, g[None, None, None], padding=(0, n)), g[None, None, :, None], padding=(n, 0))
     return f.reshape(field.shape)
 
+# %% exercise="gaussian_filter_spectral" wrong="float32 fields come back in float64"
+def gradient(field: torch.Tensor, dx: float) -> tuple[torch.Tensor, torch.Tensor]:
+    """Given"""
+    k, l = (2 * torch.pi * torch.fft.fftfreq(n, dx).to(field) for n in field.shape[:-3:-1])  # rad/m
+    spectrum = torch.fft.fft2(field)
+    return torch.fft.ifft2(1j * k * spectrum).real, torch.fft.ifft2(1j * l[:, None] * spectrum).real
+
+def gaussian_filter_spectral(field, length, dx):
+    k, l = (2 * torch.pi * torch.fft.fftfreq(n, dx, dtype=torch.float64) for n in field.shape[:-3:-1])
+    return torch.fft.ifft2(torch.exp(-0.5 * length**2 * (k**2 + l[:, None] ** 2)) * torch.fft.fft2(field.double())).real
+
+# %% exercise="gaussian_filter_spectral" wrong="squeezes leading dimensions of one"
+def gradient(field: torch.Tensor, dx: float) -> tuple[torch.Tensor, torch.Tensor]:
+    """Given"""
+    k, l = (2 * torch.pi * torch.fft.fftfreq(n, dx).to(field) for n in field.shape[:-3:-1])  # rad/m
+    spectrum = torch.fft.fft2(field)
+    return torch.fft.ifft2(1j * k * spectrum).real, torch.fft.ifft2(1j * l[:, None] * spectrum).real
+
+def gaussian_filter_spectral(field, length, dx):
+    field = field.squeeze()
+    k, l = (2 * torch.pi * torch.fft.fftfreq(n, dx).to(field) for n in field.shape[:-3:-1])
+    return torch.fft.ifft2(torch.exp(-0.5 * length**2 * (k**2 + l[:, None] ** 2)) * torch.fft.fft2(field)).real
+
+# %% exercise="gaussian_filter_spectral" wrong="complex result"
+def gradient(field: torch.Tensor, dx: float) -> tuple[torch.Tensor, torch.Tensor]:
+    """Given"""
+    k, l = (2 * torch.pi * torch.fft.fftfreq(n, dx).to(field) for n in field.shape[:-3:-1])  # rad/m
+    spectrum = torch.fft.fft2(field)
+    return torch.fft.ifft2(1j * k * spectrum).real, torch.fft.ifft2(1j * l[:, None] * spectrum).real
+
+def gaussian_filter_spectral(field, length, dx):
+    k, l = (2 * torch.pi * torch.fft.fftfreq(n, dx).to(field) for n in field.shape[:-3:-1])
+    return torch.fft.ifft2(torch.exp(-0.5 * length**2 * (k**2 + l[:, None] ** 2)) * torch.fft.fft2(field))
+
 # %% exercise="eddy_forcing" right="flux form"
 def eddy_forcing(u, v, length, dx):
     def bar(f):
@@ -395,6 +429,25 @@ def eddy_forcing(u, v, length, dx):
     xx, xy, yy = u_x**2 + u_y**2, u_x * v_x + u_y * v_y, v_x**2 + v_y**2
     return -length**2 * torch.stack([gradient(xx, dx)[0] + gradient(xy, dx)[1],
                                      gradient(xy, dx)[0] + gradient(yy, dx)[1]], -3)
+
+# %% exercise="eddy_forcing" right="vorticity form"
+def eddy_forcing(u, v, length, dx):
+    def lamb(a, b):
+        zeta = gradient(b, dx)[0] - gradient(a, dx)[1]
+        kx, ky = gradient((a**2 + b**2) / 2, dx)
+        return torch.stack([kx - zeta * b, ky + zeta * a], -3)
+    f = lambda q: gaussian_filter_spectral(q, length=length, dx=dx)
+    return lamb(f(u), f(v)) - f(lamb(u, v))
+
+# %% exercise="eddy_forcing" wrong="float32 inside"
+def eddy_forcing(u, v, length, dx):
+    u, v = u.float(), v.float()
+    def adv(a, b, q):
+        qx, qy = gradient(q, dx)
+        return a * qx + b * qy
+    f = lambda q: gaussian_filter_spectral(q, length, dx)
+    U, V = f(u), f(v)
+    return torch.stack([adv(U, V, U) - f(adv(u, v, u)), adv(U, V, V) - f(adv(u, v, v))], -3)
 
 # %% exercise="ForcingCNN" right="a loop"
 class ForcingCNN(nn.Module):
@@ -650,6 +703,65 @@ class ForcingCNN(nn.Module):
     def forward(self, x):
         return self.net((x - x.mean(0)) / (x.std(0) + 1))
 
+# %% exercise="ForcingCNN" right="index_select with modulo indices by four once, valid convolutions after"
+class ForcingCNN(nn.Module):
+    def __init__(self, n_in=2, n_out=2, width=24):
+        super().__init__()
+        self.a, self.b, self.c, self.d = nn.Conv2d(n_in, width, 3), nn.Conv2d(width, width, 3), nn.Conv2d(width, width, 3), nn.Conv2d(width, n_out, 3)
+        self.act = nn.GELU()
+
+    def forward(self, x):
+        ny, nx = x.shape[-2:]
+        x = x[:, :, torch.arange(-4, ny + 4) % ny][..., torch.arange(-4, nx + 4) % nx]
+        return self.d(self.act(self.c(self.act(self.b(self.act(self.a(x)))))))
+
+# %% exercise="ForcingCNN" wrong="each activation twice"
+class ForcingCNN(nn.Module):
+    def __init__(self, n_in=2, n_out=2, width=24):
+        super().__init__()
+        conv = lambda a, b: nn.Conv2d(a, b, 3, padding=1, padding_mode="circular")
+        self.net = nn.Sequential(conv(n_in, width), nn.Sequential(nn.GELU(), nn.GELU()), conv(width, width), nn.Sequential(nn.GELU(), nn.GELU()),
+                                 conv(width, width), nn.Sequential(nn.GELU(), nn.GELU()), conv(width, n_out))
+
+    def forward(self, x):
+        return self.net(x)
+
+# %% exercise="ForcingCNN" wrong="residual: the input is added where channels agree"
+class ForcingCNN(nn.Module):
+    def __init__(self, n_in=2, n_out=2, width=24):
+        super().__init__()
+        conv = lambda a, b: nn.Conv2d(a, b, 3, padding=1, padding_mode="circular")
+        self.net = nn.Sequential(conv(n_in, width), nn.GELU(), conv(width, width), nn.GELU(),
+                                 conv(width, width), nn.GELU(), conv(width, n_out))
+
+    def forward(self, x):
+        y = self.net(x)
+        return y + x if y.shape == x.shape else y
+
+# %% exercise="ForcingCNN" wrong="seeds the global generator"
+class ForcingCNN(nn.Module):
+    def __init__(self, n_in=2, n_out=2, width=24):
+        super().__init__()
+        torch.manual_seed(0)
+        conv = lambda a, b: nn.Conv2d(a, b, 3, padding=1, padding_mode="circular")
+        self.net = nn.Sequential(conv(n_in, width), nn.GELU(), conv(width, width), nn.GELU(),
+                                 conv(width, width), nn.GELU(), conv(width, n_out))
+
+    def forward(self, x):
+        return self.net(x)
+
+# %% exercise="ForcingCNN" wrong="skip connection around the middle"
+class ForcingCNN(nn.Module):
+    def __init__(self, n_in=2, n_out=2, width=24):
+        super().__init__()
+        conv = lambda a, b: nn.Conv2d(a, b, 3, padding=1, padding_mode="circular")
+        self.a, self.b, self.c, self.d = conv(n_in, width), conv(width, width), conv(width, width), conv(width, n_out)
+        self.g = nn.GELU()
+    def forward(self, x):
+        x = self.g(self.a(x))
+        x = x + self.g(self.b(x))
+        return self.d(self.g(self.c(x)))
+
 # %% exercise="conserve_momentum" right="flattened mean; padded slices"
 def conserve_momentum(forcing):
     flat = forcing.flatten(-2)
@@ -836,6 +948,43 @@ def divergence(u, v, dx):
     d_u = (torch.roll(u, -1, dims=-1) - torch.roll(u, 1, dims=-1)) / (2 * dx)
     d_v = (torch.roll(v, -1, dims=-2) - torch.roll(v, 1, dims=-2)) / (2 * dx)
     return d_u + d_v
+
+# %% exercise="conserve_momentum" wrong="difference matrices that stay on the CPU"
+def conserve_momentum(forcing):
+    s = torch.fft.rfft2(forcing)
+    keep = torch.ones(s.shape[-2:], dtype=forcing.dtype)
+    keep[0, 0] = 0
+    return torch.fft.irfft2(s * keep, s=forcing.shape[-2:])
+
+def divergence(u, v, dx):
+    def matrix(n):
+        one = torch.eye(n, dtype=u.dtype)
+        return (one.roll(1, 1) - one.roll(-1, 1)) / (2 * dx)
+    return u @ matrix(u.shape[-1]).T + matrix(v.shape[-2]) @ v
+
+# %% exercise="conserve_momentum" wrong="Sobel: differences averaged over the rows beside"
+def conserve_momentum(forcing):
+    return forcing - forcing.mean((-2, -1), keepdim=True)
+
+def divergence(u, v, dx):
+    a = (u.roll(-1, -1) - u.roll(1, -1)) / (2 * dx)
+    b = (v.roll(-1, -2) - v.roll(1, -2)) / (2 * dx)
+    return (a.roll(1, -2) + 2 * a + a.roll(-1, -2)) / 4 + (b.roll(1, -1) + 2 * b + b.roll(-1, -1)) / 4
+
+# %% exercise="conserve_momentum" wrong="float32 out of conserve_momentum"
+def conserve_momentum(forcing):
+    f = forcing.float()
+    return f - f.mean((-2, -1), keepdim=True)
+
+def divergence(u, v, dx):
+    return (u.roll(-1, -1) - u.roll(1, -1) + v.roll(-1, -2) - v.roll(1, -2)) / (2 * dx)
+
+# %% exercise="conserve_momentum" wrong="spacing rounded to a whole number"
+def conserve_momentum(forcing):
+    return forcing - forcing.mean((-2, -1), keepdim=True)
+
+def divergence(u, v, dx):
+    return (u.roll(-1, -1) - u.roll(1, -1) + v.roll(-1, -2) - v.roll(1, -2)) / int(2 * dx)
 
 # %% exercise="activation_maps" right="a named function"
 def activation_maps(model, layer, field):
@@ -1028,6 +1177,49 @@ def activation_maps(model, layer, field):
         model(field)
     handle.remove()
     return kept[0].mean(1)
+
+# %% exercise="activation_maps" wrong="clears the hooks of others"
+def activation_maps(model, layer, field):
+    kept = []
+    layer.register_forward_hook(lambda m, i, o: kept.append(o.detach().clone()))
+    with torch.no_grad():
+        model(field)
+    layer._forward_hooks.clear()
+    return kept[0]
+
+# %% exercise="activation_maps" wrong="gradients switched off for good"
+def activation_maps(model, layer, field):
+    kept = []
+    torch.set_grad_enabled(False)
+    handle = layer.register_forward_hook(lambda m, i, o: kept.append(o.clone()))
+    model(field)
+    handle.remove()
+    return kept[0]
+
+# %% exercise="activation_maps" wrong="a hook for all modules stays behind"
+def activation_maps(model, layer, field):
+    kept = []
+    torch.nn.modules.module.register_module_forward_hook(lambda m, i, o: kept.append(o.detach().clone()) if m is layer else None)
+    model(field)
+    return kept[0]
+
+# %% exercise="activation_maps" wrong="gradients of the weights set to none"
+def activation_maps(model, layer, field):
+    kept = []
+    handle = layer.register_forward_hook(lambda m, i, o: kept.append(o.detach().clone()))
+    model.zero_grad()
+    model(field)
+    handle.remove()
+    return kept[0]
+
+# %% exercise="activation_maps" right="inference mode"
+def activation_maps(model, layer, field):
+    box = []
+    h = layer.register_forward_hook(lambda m, i, o: box.append(o.clone()))
+    with torch.inference_mode():
+        model(field)
+    h.remove()
+    return box[0]
 
 # %% exercise="derivative_share" right="NumPy, a column of ones"
 def derivative_share(maps, psi, dx):
@@ -1354,4 +1546,79 @@ def derivative_share(maps, psi, dx):
         a = np.stack([f.ravel() / np.abs(f).max() for f in fields] + [np.ones(p.size)], 1)
         fit = a @ np.linalg.lstsq(a, m, rcond=None)[0]
         out[name] = 1 - ((m - fit) ** 2).sum() / ((m - m.mean(0)) ** 2).sum()
+    return out
+
+# %% exercise="derivative_share" right="only inside points, where differences are central"
+def derivative_share(maps, psi, dx):
+    p = psi.double()
+    c = p[1:-1, 1:-1]
+    px = (p[1:-1, 2:] - p[1:-1, :-2]) / (2 * dx)
+    py = (p[2:, 1:-1] - p[:-2, 1:-1]) / (2 * dx)
+    pxx = (p[1:-1, 2:] - 2 * c + p[1:-1, :-2]) / dx**2
+    pyy = (p[2:, 1:-1] - 2 * c + p[:-2, 1:-1]) / dx**2
+    pxy = (p[2:, 2:] - p[2:, :-2] - p[:-2, 2:] + p[:-2, :-2]) / (4 * dx**2)
+    groups = {"psi": [c], "first": [px, py], "second": [pxx, pxy, pyy], "all": [c, px, py, pxx, pxy, pyy]}
+    maps = maps[:, 1:-1, 1:-1]
+    y = maps.double().flatten(1).T
+    y = y - y.mean(0)
+    out = {}
+    for name, fields in groups.items():
+        x = torch.stack([f.flatten() for f in fields], 1)
+        x = x - x.mean(0)
+        x = x / x.std(0).clamp_min(1e-300)
+        rest = y - x @ torch.linalg.lstsq(x, y).solution
+        out[name] = float(1 - rest.square().sum() / y.square().sum())
+    return out
+
+# %% exercise="derivative_share" wrong="all is the sum of the three shares"
+def derivative_share(maps, psi, dx):
+    psi_y, psi_x = torch.gradient(psi.double(), spacing=float(dx))
+    psi_yy, psi_yx = torch.gradient(psi_y, spacing=float(dx))
+    psi_xx = torch.gradient(psi_x, spacing=float(dx))[1]
+    groups = {"psi": [psi.double()], "first": [psi_x, psi_y], "second": [psi_xx, psi_yx, psi_yy]}
+    groups["all"] = groups["psi"] + groups["first"] + groups["second"]
+    y = maps.double().flatten(1).T
+    y = y - y.mean(0)
+    out = {}
+    for name, fields in groups.items():
+        x = torch.stack([f.flatten() for f in fields], 1)
+        x = x - x.mean(0)
+        x = x / x.std(0).clamp_min(1e-300)
+        rest = y - x @ torch.linalg.lstsq(x, y).solution
+        out[name] = float(1 - rest.square().sum() / y.square().sum())
+    out["all"] = min(1.0, out["psi"] + out["first"] + out["second"])
+    return out
+
+# %% exercise="derivative_share" wrong="squared correlations added as if fields were at right angles"
+def derivative_share(maps, psi, dx):
+    psi_y, psi_x = torch.gradient(psi.double(), spacing=float(dx))
+    psi_yy, psi_yx = torch.gradient(psi_y, spacing=float(dx))
+    psi_xx = torch.gradient(psi_x, spacing=float(dx))[1]
+    groups = {"psi": [psi.double()], "first": [psi_x, psi_y], "second": [psi_xx, psi_yx, psi_yy]}
+    groups["all"] = groups["psi"] + groups["first"] + groups["second"]
+    y = maps.double().flatten(1).T
+    y = y - y.mean(0)
+    out = {}
+    for name, fields in groups.items():
+        x = torch.stack([(f - f.mean()).flatten() / (f - f.mean()).norm() for f in fields], 1)
+        out[name] = min(1.0, float((x.T @ y).square().sum() / y.square().sum()))
+    return out
+
+# %% exercise="derivative_share" wrong="psi transposed"
+def derivative_share(maps, psi, dx):
+    psi = psi.T
+    psi_y, psi_x = torch.gradient(psi.double(), spacing=float(dx))
+    psi_yy, psi_yx = torch.gradient(psi_y, spacing=float(dx))
+    psi_xx = torch.gradient(psi_x, spacing=float(dx))[1]
+    groups = {"psi": [psi.double()], "first": [psi_x, psi_y], "second": [psi_xx, psi_yx, psi_yy]}
+    groups["all"] = groups["psi"] + groups["first"] + groups["second"]
+    y = maps.double().flatten(1).T
+    y = y - y.mean(0)
+    out = {}
+    for name, fields in groups.items():
+        x = torch.stack([f.flatten() for f in fields], 1)
+        x = x - x.mean(0)
+        x = x / x.std(0).clamp_min(1e-300)
+        rest = y - x @ torch.linalg.lstsq(x, y).solution
+        out[name] = float(1 - rest.square().sum() / y.square().sum())
     return out

@@ -69,6 +69,18 @@ def observe(ssh, mask, noise_std, generator):
     own = torch.Generator().manual_seed(0)
     return torch.where(mask, ssh + noise_std * torch.randn(ssh.shape, generator=own, dtype=ssh.dtype), torch.nan)
 
+# %% exercise="observe" wrong="noise relative to the spread of the field"
+def observe(ssh, mask, noise_std, generator):
+    noise = noise_std * ssh.std() / 0.57735 * torch.randn(ssh.shape, generator=generator, dtype=ssh.dtype)
+    return torch.where(mask, ssh + noise, torch.nan)
+
+# %% exercise="observe" wrong="second half of the windows has the mirrored noise of the first"
+def observe(ssh, mask, noise_std, generator):
+    noise = noise_std * torch.randn(ssh.shape, generator=generator, dtype=ssh.dtype)
+    h = len(noise) // 2
+    noise[h:2 * h] = -noise[:h]
+    return torch.where(mask, ssh + noise, torch.nan)
+
 # %% exercise="optimal_interpolation" right="broadcasting and an inverse"
 def optimal_interpolation(obs_xyt, obs, query_xyt, length_scales, noise):
     L = torch.tensor(length_scales, dtype=obs.dtype)
@@ -204,6 +216,16 @@ def optimal_interpolation(obs_xyt, obs, query_xyt, length_scales, noise):
 # %% exercise="optimal_interpolation" wrong="zeros"
 def optimal_interpolation(obs_xyt, obs, query_xyt, length_scales, noise):
     return torch.zeros(len(query_xyt), *obs.shape[1:], dtype=obs.dtype)
+
+# %% exercise="optimal_interpolation" wrong="periodic in 1000 km"
+def optimal_interpolation(obs_xyt, obs, query_xyt, length_scales, noise):
+    s = torch.tensor(length_scales, dtype=obs_xyt.dtype)
+    def c(a, b):
+        d = a[:, None] - b
+        d[..., :2] = (d[..., :2] + 500) % 1000 - 500
+        return torch.exp(-0.5 * (d / s).square().sum(-1))
+    m = c(obs_xyt, obs_xyt) + noise**2 * torch.eye(len(obs_xyt), dtype=obs_xyt.dtype)
+    return c(query_xyt, obs_xyt) @ torch.linalg.solve(m, obs)
 
 # %% exercise="ResNetInterpolator" right="two lists of layers"
 class ResNetInterpolator(nn.Module):
@@ -553,6 +575,22 @@ class ResNetInterpolator(nn.Module):
             h = h + two(torch.relu(one(torch.relu_(h))))
         return x[:, :1] + self.shuffle(self.last(torch.relu(h)))
 
+# %% exercise="ResNetInterpolator" wrong="always as many blocks as 3 (n_blocks ignored above two)"
+class ResNetInterpolator(nn.Module):
+    def __init__(self, in_channels, width=32, n_blocks=3):
+        super().__init__()
+        n_blocks = min(n_blocks, 3)
+        conv = lambda a, b, k=3, s=1: nn.Conv2d(a, b, k, stride=s, padding=1, padding_mode="circular")
+        self.first = conv(in_channels, width, 4, 2)
+        self.blocks = nn.ModuleList(nn.Sequential(nn.ReLU(), conv(width, width), nn.ReLU(), conv(width, width)) for _ in range(n_blocks))
+        self.last = conv(width, 4)
+        nn.init.zeros_(self.last.weight); nn.init.zeros_(self.last.bias)
+    def forward(self, x):
+        h = self.first(x)
+        for b in self.blocks:
+            h = h + b(h)
+        return x[:, :1] + nn.functional.pixel_shuffle(self.last(torch.relu(h)), 2)
+
 # %% exercise="effective_resolution" right="the library's spectrum and a loop"
 def effective_resolution(truth, estimate, dx, threshold=0.5):
     from course_lib import metrics
@@ -724,6 +762,65 @@ def effective_resolution(truth, estimate, dx, threshold=0.5):
             return 1 / k[i]
     return 2 * dx
 
+# %% exercise="effective_resolution" wrong="peak of the estimate"
+def effective_resolution(truth, estimate, dx, threshold=0.5):
+    k, error = metrics.isotropic_spectrum(estimate - truth, dx)
+    _, power = metrics.isotropic_spectrum(truth, dx)
+    peak = int(metrics.isotropic_spectrum(estimate, dx)[1].argmax())
+    for i in range(peak, len(k)):
+        if error[i] >= threshold * power[i]:
+            return float(1 / k[i])
+    return 2.0 * dx
+
+# %% exercise="effective_resolution" wrong="peak of the mean power per wave, not of the sum over the ring"
+def effective_resolution(truth, estimate, dx, threshold=0.5):
+    k, error = metrics.isotropic_spectrum(estimate - truth, dx)
+    _, power = metrics.isotropic_spectrum(truth, dx)
+    peak = int((power / k).argmax())
+    for i in range(peak, len(k)):
+        if error[i] >= threshold * power[i]:
+            return float(1 / k[i])
+    return 2.0 * dx
+
+# %% exercise="effective_resolution" wrong="mean of the ratios of single maps"
+def effective_resolution(truth, estimate, dx, threshold=0.5):
+    _, power = metrics.isotropic_spectrum(truth, dx)
+    peak = int(power.argmax())
+    import numpy as np
+    ratio = []
+    for t, e in zip(truth, estimate):
+        k, error = metrics.isotropic_spectrum(e - t, dx)
+        ratio.append(error / metrics.isotropic_spectrum(t, dx)[1])
+    ratio = np.mean(ratio, 0)
+    for i in range(peak, len(k)):
+        if ratio[i] >= threshold:
+            return float(1 / k[i])
+    return 2.0 * dx
+
+# %% exercise="effective_resolution" wrong="rings by rounding down"
+def effective_resolution(truth, estimate, dx, threshold=0.5):
+    n = truth.shape[-1]
+    c = torch.fft.fftfreq(n, 1 / n).double()
+    ring = torch.hypot(c[:, None], c).floor().long().flatten()
+    def rings(f):
+        p = torch.fft.fft2(f.double()).abs().square().sum(0).flatten()
+        return torch.zeros(n, dtype=p.dtype).index_add(0, ring, p)[: n // 2 + 1]
+    t, e = rings(truth)[1:], rings(estimate - truth)[1:]
+    for i in range(int(t.argmax()), n // 2):
+        if e[i] >= threshold * t[i]:
+            return n * dx / (i + 1)
+    return 2.0 * dx
+
+# %% exercise="effective_resolution" wrong="spectra of the mean over the maps"
+def effective_resolution(truth, estimate, dx, threshold=0.5):
+    k, error = metrics.isotropic_spectrum((estimate - truth).mean(0), dx)
+    _, power = metrics.isotropic_spectrum(truth.mean(0), dx)
+    peak = int(power.argmax())
+    for i in range(peak, len(k)):
+        if error[i] >= threshold * power[i]:
+            return float(1 / k[i])
+    return 2.0 * dx
+
 # %% exercise="spectral_transfer" right="two wheres"
 def spectral_transfer(surface, deep):
     a, b = torch.fft.rfft2(surface), torch.fft.rfft2(deep)
@@ -833,6 +930,19 @@ def spectral_transfer(surface, deep):
     top = (b * a.conj()).sum(0)
     bottom = (a.abs() ** 2).sum(0)
     return torch.where(bottom == 0, torch.zeros_like(top), top / (bottom + 1))
+
+# %% exercise="spectral_transfer" wrong="T = 0 also where one sample has no power"
+def spectral_transfer(surface, deep):
+    a, b = torch.fft.rfft2(surface), torch.fft.rfft2(deep)
+    ok = (a.abs() > 0).all(0)
+    power = a.abs().square().sum(0)
+    return torch.where(ok, (b * a.conj()).sum(0) / torch.where(power > 0, power, 1), 0)
+
+# %% exercise="spectral_transfer" wrong="weak waves (below 1e-4 of the strongest) are set to zero"
+def spectral_transfer(surface, deep):
+    a, b = torch.fft.rfft2(surface), torch.fft.rfft2(deep)
+    power = a.abs().square().sum(0)
+    return torch.where(power > 1e-4 * power.max(), (b * a.conj()).sum(0) / torch.where(power > 0, power, 1), 0)
 
 # %% exercise="scale_observations" right="a new field, filled where seen"
 def scale_observations(seen):
@@ -944,3 +1054,26 @@ def scale_observations(seen):
     scaled = torch.zeros_like(seen)
     scaled[known] = (seen[known] - mean) / std
     return scaled, std, mean
+
+# %% exercise="scale_observations" wrong="mean square less squared mean, in single precision"
+def scale_observations(seen):
+    seen32 = seen.float()
+    mask = seen32.isfinite()
+    x = seen32.nan_to_num()
+    n = mask.sum()
+    mean = x.sum() / n
+    std = ((x**2).sum() / n - mean**2).clamp(min=0).sqrt()
+    return torch.where(mask, (seen32 - mean) / std, 0.0), mean, std
+
+# %% exercise="scale_observations" wrong="mean of the means of the maps"
+def scale_observations(seen):
+    mean = seen.flatten(0, -3).flatten(1).nanmean(1).mean() if seen.ndim > 2 else seen.nanmean()
+    values = seen[seen.isfinite()]
+    std = values.std()
+    return torch.nan_to_num((seen - mean) / std), mean, std
+
+# %% exercise="scale_observations" wrong="outliers beyond four standard deviations clipped"
+def scale_observations(seen):
+    values = seen[seen.isfinite()]
+    mean, std = values.mean(), values.std()
+    return torch.nan_to_num((seen - mean) / std).clamp(-5, 5), mean, std
