@@ -56,7 +56,7 @@ def sphere(latitude: ArrayLike, longitude: ArrayLike) -> Grid:
 
 def axis(values: ArrayLike, name: str) -> torch.Tensor:
     """One axis of a grid in float64; ValueError where it does not rise or fall."""
-    values = values.cpu() if torch.is_tensor(values) else values
+    values = values.cpu().numpy() if torch.is_tensor(values) else values
     values = torch.tensor(np.array(values), dtype=torch.float64)
     steps = values.diff() if values.ndim == 1 else values.new_zeros(1)
     if not len(steps) or not ((steps > 0).all() or (steps < 0).all()):

@@ -21,7 +21,7 @@ def curves(
     ylog: bool = False,
 ) -> Picture:
     """One line with markers for each entry; x is logarithmic where it is a doubling."""
-    picture = Picture(alt, 6.5, 3.6)
+    picture = Picture(alt, 6.5 if len(lines) < 5 else 8.5, 3.6)
     ax = picture.subplots()
     for (label, y), colour, marker in zip(
         lines.items(), COLOURS, MARKERS, strict=False

@@ -33,7 +33,10 @@ class Picture(Figure):
 
 
 def finish(ax) -> None:
-    """Light grid, no box, a legend where it covers nothing."""
+    """Light grid, no box, a legend that covers nothing: a long one beside the axes."""
     ax.grid(alpha=0.3)
     ax.spines[["top", "right"]].set_visible(False)
-    ax.legend(frameon=False, loc="best")
+    if len(ax.get_legend_handles_labels()[1]) > 4:
+        ax.legend(frameon=False, loc="center left", bbox_to_anchor=(1, 0.5))
+    else:
+        ax.legend(frameon=False, loc="best")
