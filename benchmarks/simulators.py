@@ -1,6 +1,6 @@
 """The simulators against independent implementations, side by side.
 
-    python benchmarks/simulators.py [--rounds 5]
+    python benchmarks/simulators.py [--rounds 9]
 
 Lorenz-63: member-steps of 0.01 per second of `lorenz63.integrate`, for batches of 1 to
 10,000, against a loop over SciPy's `odeint` (LSODA at its default tolerance, the usual
@@ -201,7 +201,7 @@ def qg_work(name: str, model: Model, q: torch.Tensor) -> Callable[[], object]:
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--rounds", type=int, default=9)
     n_rounds = parser.parse_args().rounds
     lorenz(n_rounds)
     turbulence(n_rounds)
