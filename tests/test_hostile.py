@@ -267,10 +267,7 @@ HARM = {
         status=(GRADED, KILLED, TIMED_OUT),
         score=None,
     ),
-    "one long line": Case(
-        "print('x' * 150_000)",
-        longest=5,
-    ),
+    "one long line": Case("print('x' * 150_000)"),
     "flood of displays": Case(
         "for _ in range(20_000): display(1)", status=(GRADED, TIMED_OUT)
     ),
@@ -339,7 +336,8 @@ HARM = {
     "removes everything": Case(
         "import shutil\n"
         "for path in ('/home', '/tmp', '/work', '/root', '/dev', '/etc'):\n"
-        "    shutil.rmtree(path, ignore_errors=True)"
+        "    shutil.rmtree(path, ignore_errors=True)",
+        status=(GRADED, TIMED_OUT),  # a walk through large trees, on a busy machine
     ),
     "closes its output": Case("import os, sys\nsys.stdout.close()\nos.close(1)"),
     "closes all files": Case(
