@@ -3,8 +3,9 @@
     # %% exercise="fit_pca"                     autograded answer
     # %% check="fit_pca" points=3               locked tests of that exercise
     # %% [markdown] question="review" points=4  free text, graded by hand
-    # %% claim="dense_beats_pca"                a headline number
+    # %% claim="dense_beats_pca"                a number that the lesson vouches for
 
+A claim may add headline="… {0:.0f} …", the sentence with its number for the README.
 The first code cell is the setup. Everything else is lesson. The file is cut here, not
 by jupytext, which keeps no line numbers and takes comments such as `# ls` for commands;
 jupytext opens the same file in JupyterLab.
@@ -17,7 +18,7 @@ from dataclasses import dataclass, field
 
 ROLES = ("exercise", "check", "question", "claim")
 GRADED = ("exercise", "check", "question")
-TAGS = (*ROLES, "points")
+TAGS = (*ROLES, "points", "headline")
 HEADER = re.compile(r"# %%(?P<markdown> \[markdown\])?(?P<tags>.*)")
 NEAR_HEADER = re.compile(r"(\s+#|#\s*)\s*%%")
 TAG = re.compile(r'\s+(\w+)=("[^"]*"|[^\s"]+)')
@@ -135,6 +136,9 @@ def header_problems(line: int, text: str, tags: dict[str, str]) -> Iterator[Prob
         if not NAME.fullmatch(tags[role]):
             mend = "use up to 50 letters (a–z), digits and underscores, a letter first"
             yield Problem(line, f'{role} has the name "{tags[role]}"', mend)
+    if "headline" in tags and "claim" not in tags:
+        mend = 'give it to the claim that computes its number: claim="…" headline="…"'
+        yield Problem(line, "a headline without a claim", mend)
     if not unknown:
         yield from points_problems(line, tags)
 

@@ -64,7 +64,12 @@ def build_command(
 
 
 @app.command("results")
-def results_command(units: Units = None) -> None:
+def results_command(
+    units: Units = None,
+    readme: Annotated[
+        bool, typer.Option("--readme", help="Write the table of units in README.md.")
+    ] = False,
+) -> None:
     """Print the headline numbers that the executed solutions hold, as one table.
 
     **Examples**
@@ -72,10 +77,15 @@ def results_command(units: Units = None) -> None:
     `course results` prints those of all units.
 
     `course results 01` prints those of unit 01.
+
+    `course results --readme` renews the table of units in README.md.
     """
     from rich.table import Table
 
     from course_lib import results
+
+    if readme:
+        return renew_readme()
 
     table = Table("unit", "result", "value", "claim", "reference")
     for unit in chosen(units):
@@ -85,6 +95,18 @@ def results_command(units: Units = None) -> None:
             value = f"{row.value:.3g} {row.unit}"
             table.add_row(unit.name[:2], row.name, value, row.claim, row.reference)
     console.print(table)
+
+
+def renew_readme() -> None:
+    """Write the table of units into the README of the course."""
+    from course_lib import build, headlines
+
+    try:
+        page = build.course_root() / "README.md"
+        page.write_text(headlines.renewed(page, build.find_units(page.parent)))
+    except (build.BuildError, headlines.HeadlineError, OSError) as error:
+        stop(str(error))
+    console.print(f"{page.name}: the table of units is that of the solutions.")
 
 
 @app.command("data")

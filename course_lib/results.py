@@ -6,6 +6,7 @@
 `course results` reads them back from the executed solutions.
 """
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -79,5 +80,10 @@ def read(notebook: Path) -> list[Result]:
     import nbformat
 
     cells = nbformat.read(notebook, as_version=4).cells
-    outputs = [o for c in cells if c.cell_type == "code" for o in c.outputs]
-    return [Result(**o.data[MIME]) for o in outputs if MIME in o.get("data", {})]
+    return [result for cell in cells for result in of_cell(cell)]
+
+
+def of_cell(cell: Mapping) -> list[Result]:
+    """The headline numbers in the outputs of one cell."""
+    found = [output.get("data", {}) for output in cell.get("outputs", [])]
+    return [Result(**data[MIME]) for data in found if MIME in data]

@@ -114,6 +114,10 @@ DAMAGES = {
         'claim="doubling"', 'claim="doubling" exercise="d"', 24,
         "both exercise and claim", "keep one",
     ),
+    "a headline without a claim": (
+        'exercise="double"', 'exercise="double" headline="{0}"', 11,
+        "a headline without a claim", "claim that computes",
+    ),
     "name with a space": (
         'claim="doubling"', 'claim="twice as much"', 24, '"twice as much"', "letters",
     ),

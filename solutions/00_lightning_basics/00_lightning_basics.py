@@ -514,7 +514,7 @@ error_cnn = error_of(model, digits.test, digits.test_labels)
 print(f"CNN: {count_parameters(model):,} weights, {error_cnn:.1%} of the test digits wrong "
       f"(regression {error_regression:.1%})")
 
-# %% claim="cnn_beats_regression"
+# %% claim="cnn_beats_regression" headline="a small CNN makes {0:.2f} times the mistakes of a logistic regression"
 results.record("small CNN against logistic regression on the same digits: wrong answers",
                error_cnn / error_regression, unit="times as many", at_most=0.85)
 

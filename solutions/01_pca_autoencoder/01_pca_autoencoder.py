@@ -523,7 +523,7 @@ plots.image_rows({"original": test, "PCA(4)": pca_images, "dense(4)": x_dense},
 # curved set can follow the digits where a flat one has to cut through the empty space between them. It costs
 # fifty times as many weights.
 
-# %% claim="dense_beats_pca"
+# %% claim="dense_beats_pca" headline="with 4 numbers a digit, a dense auto-encoder explains {0:.0f} points of variance more than PCA"
 results.record("dense auto-encoder over PCA, 4 dimensions", 100 * (ev_dense - ev_pca),
                unit="points of variance", at_least=15, reference="trial on MNIST: +21")
 

@@ -294,7 +294,7 @@ runs = {name: training.fit(Classification(network), *sets, steps=200, batch_size
 plots.learning_curves(runs, ylabel="validation cross-entropy (1)",
                       alt="Validation loss: flat for the plain network, falling for the residual one.")
 
-# %% claim="residual_trains"
+# %% claim="residual_trains" headline="with 24 layers, {0:.2f} times the loss of the same network without shortcuts"
 results.record("24 layers after the same steps: validation loss of the residual over the plain network",
                runs["residual"].best / runs["plain"].best, unit="times", at_most=0.5)
 

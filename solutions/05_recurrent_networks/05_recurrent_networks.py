@@ -923,7 +923,7 @@ plots.curves(np.linspace(4, 100, 25), adding_curves, doubling=False, ylog=True,
              alt="Error during training: the plain network stays at the guess, the four others fall far "
                  "below.")
 
-# %% claim="lstm_remembers"
+# %% claim="lstm_remembers" headline="on a memory task of 50 steps a plain network errs {0:.0f} times as much as an LSTM"
 results.record("adding problem over 50 steps: rms error of the plain network over that of the LSTM",
                adding_curves["plain"][-1] / adding_curves["LSTM"][-1], unit="times", at_least=10)
 
@@ -1127,11 +1127,11 @@ plots.curves(LEADS, {name: values for name, values in scores.items() if name != 
 results.record("sea level 3 h ahead: error of the LSTM on the residual over that of harmonic analysis alone",
                scores["LSTM on residual"][1] / scores["harmonic analysis"][1], unit="times", at_most=0.35)
 
-# %% claim="lstm_finds_the_interaction"
+# %% claim="lstm_finds_the_interaction" headline="a surge forecast at 3 hours has {0:.2f} times the error of a regression"
 results.record("sea level 3 h ahead: error of the LSTM on the residual over that of the plain regression",
                scores["LSTM on residual"][1] / scores["regression"][1], unit="times", at_most=0.95)
 
-# %% claim="the_expert_keeps_up"
+# %% claim="the_expert_keeps_up" headline="a regression given products of tide and surge has {0:.2f} times the network's"
 results.record("sea level 3 h ahead: error of the expert regression over that of the LSTM on the residual",
                scores["expert regression"][1] / scores["LSTM on residual"][1], unit="times", at_most=1.05)
 

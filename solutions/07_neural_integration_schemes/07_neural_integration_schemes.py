@@ -603,7 +603,7 @@ table["tanh network, Runge–Kutta"] = errors(lambda x: rk4_step(tanh, x, DT))
 table["bilinear network, Runge–Kutta"] = errors(lambda x: rk4_step(bilinear, x, DT))
 show(table)
 
-# %% claim="published_order"
+# %% claim="published_order" headline="a bilinear Runge–Kutta network errs by {0:.0e} after 8 steps (published: below 10⁻⁶)"
 after_8 = {name: row[8] for name, row in table.items()}
 results.record("bilinear Runge–Kutta network: error after 8 steps", after_8["bilinear network, Runge–Kutta"],
                at_most=1e-6, reference="published: < 1e-6")
@@ -1006,7 +1006,7 @@ plots.traces({"one window": lines}, wide="4DVar, true equations", dots="observat
              xlabel="time (1)", ylabel="error of z (1)",
              alt="Errors of z: interpolation follows the noise, both 4DVars err much less.")
 
-# %% claim="assimilation"
+# %% claim="assimilation" headline="in 4DVar it has {1:.2f} times the squared error of the true equations"
 results.record("weak 4DVar with the true equations over linear interpolation: mean squared error",
                mse["4DVar, true equations"] / mse["linear interpolation"], unit="times", at_most=0.24,
                reference="earlier trial: 0.37 / 1.56")

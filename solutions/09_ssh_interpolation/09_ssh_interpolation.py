@@ -645,11 +645,11 @@ for name, value in score.items():
     print(f"{name:<18}explained variance {value:6.3f},",
           f"rmse {(1 - value)**0.5 * float(SCALE * truth.std()):.2f} cm")
 
-# %% claim="shape_over_gaussian"
+# %% claim="shape_over_gaussian" headline="optimal interpolation with a covariance of the right shape leaves {0:.2f} times as much unexplained as a tuned Gaussian one"
 results.record("unexplained variance on unseen seas: OI with the measured covariance over tuned Gaussian OI",
                (1 - score["measured OI"]) / (1 - score["Gaussian OI"]), unit="times", at_most=0.88)
 
-# %% claim="network_over_oi"
+# %% claim="network_over_oi" headline="a network on top of it {0:.2f} times"
 results.record("unexplained variance on unseen seas: network over tuned Gaussian OI",
                (1 - score["network"]) / (1 - score["Gaussian OI"]), unit="times", at_most=0.86,
                reference="trial: 0.71 (0.66 against 0.52 explained)")
@@ -1153,7 +1153,7 @@ for name, maps in real_maps.items():
     print(f"{name:<34}explained variance {real_scores[name]:.3f},",
           f"by orbit (6) {min(orbit):.2f} to {max(orbit):.2f}")
 
-# %% claim="mediterranean"
+# %% claim="mediterranean" headline="on the real Mediterranean {0:.2f} times, where 1 is no gain"
 results.record("real sea: unexplained variance, network trained in simulation over OI tuned on the spot",
                (1 - real_scores["network on OI tuned here"]) / (1 - real_scores["optimal, tuned here"]),
                unit="times", at_most=1.2)
