@@ -297,11 +297,11 @@ class TestCommand:
             in self.run("99", "--from", str(inbox), "--dry-run").stdout
         )
         assert not (desk.unit.root / "submitted").exists()
-        result = self.run("99", "--from", str(inbox), "--timeout", "5")
+        result = self.run("99", "--from", str(inbox), "--timeout", "60")
         assert result.exit_code == 0, result.output
         assert "2/2" in result.stdout
         assert "Sandbox: full (1)" in result.stdout
-        assert "0 graded now, 1 unchanged" in self.run("99", "--timeout", "5").stdout
+        assert "0 graded now, 1 unchanged" in self.run("99", "--timeout", "60").stdout
 
     def test_mistakes_are_named(self, desk, tmp_path, monkeypatch):
         monkeypatch.chdir(desk.unit.root)

@@ -1094,7 +1094,7 @@ def run_class(unit: build.Unit, folder: Path, cases: dict[str, Case]) -> Attack:
             env=environment(folder),
             capture_output=True,
             text=True,
-            timeout=400,
+            timeout=800,
         )
         connections = 0
         for listener in (server, named, nameless):

@@ -70,7 +70,7 @@ def postgresql(folder: Path):
     finally:
         server.send_signal(signal.SIGQUIT)  # at once
         try:
-            server.wait(timeout=20)
+            server.wait(timeout=90)
         finally:
             server.kill()
 
@@ -107,7 +107,7 @@ def grade(desk, database: str, *arguments: str, code: int = 0) -> str:
     """What a run says; nothing that it says or writes gives the password away."""
     run = subprocess.run(
         [*COMMAND, "--db", database, *arguments],
-        cwd=desk.unit.root, capture_output=True, text=True, timeout=120,
+        cwd=desk.unit.root, capture_output=True, text=True, timeout=400,
     )  # fmt: skip
     output = run.stdout + run.stderr
     assert run.returncode == code, output

@@ -108,7 +108,7 @@ def run_as(user: str, script: str, *arguments: str) -> subprocess.CompletedProce
         [*command, "sh", sys.executable, "-c", script, *arguments],
         capture_output=True,
         text=True,
-        timeout=240,
+        timeout=600,
     )
 
 
