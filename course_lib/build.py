@@ -24,6 +24,7 @@ from course_lib.compare import differences
 
 CELL_TIMEOUT = 300  # seconds
 LARGEST_SOLUTION = 600_000  # bytes
+STRICT = {"COURSE_STRICT_FIGURES": "1"}  # an illegible figure is an error
 QUIET_KERNEL = ["--IPKernelApp.log_level=ERROR"]  # it would warn about its transport
 METADATA = {
     "kernelspec": {
@@ -195,23 +196,39 @@ def execute(unit: Unit, notebook: NotebookNode, cells: list[source.Cell]) -> Non
             on_cell_start=lambda cell, cell_index: running.update(index=cell_index),
         )
         try:
-            client.execute()
+            client.execute(env=os.environ | STRICT)
         except (CellExecutionError, CellTimeoutError, DeadKernelError) as error:
             index = running["index"]
-            line, reason = failure(cells[index], notebook.cells[index], error)
-            mend = f"correct the cell, then course build {unit.name}"
-            raise BuildError(
-                f"{unit.source}:{line}: the cell fails: {reason}\n    mend: {mend}"
-            ) from None
+            broken = cells[index], notebook.cells[index], error
+            raise BuildError(complaint(unit, *broken)) from None
+    for cell, node in zip(cells, notebook.cells, strict=True):
+        if errors(node):  # of something that cannot be shown; the cell itself goes on
+            raise BuildError(complaint(unit, cell, node, None))
     notebook.metadata = nbformat.from_dict(METADATA)
 
 
-def failure(cell: source.Cell, node: NotebookNode, error: Exception) -> tuple[int, str]:
+def complaint(
+    unit: Unit, cell: source.Cell, node: NotebookNode, error: Exception | None
+) -> str:
+    """What an author reads on a cell that failed."""
+    line, reason = failure(cell, node, error)
+    mend = f"correct the cell, then course build {unit.name}"
+    return f"{unit.source}:{line}: the cell fails: {reason}\n    mend: {mend}"
+
+
+def errors(node: NotebookNode) -> list[NotebookNode]:
+    """The outputs of a cell that are errors."""
+    return [o for o in node.get("outputs", []) if o.output_type == "error"]
+
+
+def failure(
+    cell: source.Cell, node: NotebookNode, error: Exception | None
+) -> tuple[int, str]:
     """Line of the source on which a cell failed, and the error without its colours.
 
     A check that failed has no traceback: its line is that of its header.
     """
-    outputs = [o for o in node.get("outputs", []) if o.output_type == "error"]
+    outputs = errors(node)
     if not outputs:
         return cell.line, str(error).strip().splitlines()[-1]
     trace = re.sub(r"\x1b\[[\d;]*m", "", "\n".join(outputs[0].traceback))

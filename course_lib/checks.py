@@ -7,6 +7,8 @@ CheckFailed, which a notebook shows as these lines alone, without a traceback:
       seen      largest difference 1.37 (at 12, 3)
       expected  less than 1e-06
       look at   is the mean removed before the projection and added back after it?
+
+An error in the answer itself shows its lines: functions that call it hide their own.
 """
 
 import copy
@@ -130,14 +132,19 @@ def same_axes(w: Any, axes: Any, what: str, *, look_at: str = "") -> None:
 
 
 def rank_at_most(x: Any, rank: int, what: str, *, look_at: str = "") -> None:
-    """The rows of x, shape (n, d), span at most `rank` dimensions."""
-    seen = int(np.linalg.matrix_rank(array(x, what), tol=1e-6))
+    """The rows of x, shape (n, d), span at most `rank` dimensions.
+
+    A direction with less than 1e-5 of the largest singular value is rounding, in single
+    precision too.
+    """
+    seen = int(np.linalg.matrix_rank(array(x, what), rtol=1e-5))
     if seen > rank:
         fail(what, f"rank {seen}", f"rank {rank} at most", look_at)
 
 
 def inputs_unchanged(function: Callable, *inputs: Any, look_at: str = "") -> None:
     """Calling the function leaves its inputs as they were."""
+    __tracebackhide__ = True
     name = getattr(function, "__name__", type(function).__name__)
     what = f"{name} must not change its inputs"
     hint = look_at or "operators such as -= work in place; write x = x - … instead"
@@ -172,6 +179,7 @@ def keeps_device_and_dtype(function: Callable, x: Any) -> None:
     torch's "meta" device stands for the GPU: it computes nothing, and like a GPU it
     refuses to be mixed with tensors of the CPU.
     """
+    __tracebackhide__ = True
     what = "device and precision follow the input"
     dtype = function(x).dtype
     if dtype != x.dtype:
@@ -189,6 +197,7 @@ def keeps_device_and_dtype(function: Callable, x: Any) -> None:
 
 def bend(function: Callable, x: Any) -> float:
     """Distance of f(middle of inputs) from the middle of f(inputs), per unit of f."""
+    __tracebackhide__ = True
     y = function(x).detach()
     distance = (
         (function(x.mean(0, keepdim=True)).detach() - y.mean(0, keepdim=True))
@@ -200,12 +209,14 @@ def bend(function: Callable, x: Any) -> float:
 
 def affine(function: Callable, x: Any, what: str, *, look_at: str = "") -> None:
     """A torch function maps the middle of samples x, (n, d), to that of its values."""
+    __tracebackhide__ = True
     if bend(function, x) > 1e-4:
         fail(what, f"off by {bend(function, x):.1%}", "no difference", look_at)
 
 
 def not_affine(function: Callable, x: Any, what: str, *, look_at: str = "") -> None:
     """A torch function does not map the middle of samples to that of its values."""
+    __tracebackhide__ = True
     if bend(function, x) < 1e-3:
         fail(what, "a straight map", "a map that bends", look_at)
 
@@ -241,6 +252,7 @@ class Call:
 
 def calls(module: Any, kinds: type | tuple[type, ...], *inputs: Any) -> list[Call]:
     """The calls of the layers of these kinds, in their order, for these inputs."""
+    __tracebackhide__ = True
     seen: list[Call] = []
 
     def note(layer, x, y):

@@ -96,7 +96,9 @@ def id_problems(cells: list[Cell]) -> Iterator[Problem]:
 
 
 def form_problems(cell: Cell) -> Iterator[Problem]:
-    """A cell that is not what its role asks for."""
+    """A cell that is empty, or not what its role asks for."""
+    if not cell.source.strip():
+        yield Problem(cell.line, "an empty cell", "fill it, or take its header away")
     if cell.tags and cell.markdown != (cell.role == "question"):
         seen, wanted = (
             ("a markdown", "code") if cell.markdown else ("a code", "markdown")

@@ -122,7 +122,7 @@ class StepBar(Callback):
             total=trainer.max_steps,
             file=sys.stdout,
             ncols=79,
-            unit="step",
+            unit=" steps",
             mininterval=0.5,
         )
 

@@ -118,7 +118,8 @@ def main(names: list[str]) -> None:
     for theme in ("theme.css", "handout.css"):
         text = (HERE / theme).read_text()
         (BUILD / theme).write_text(f"{text}\n{fonts}\n")
-    alts = figures.draw_all(BUILD / "figures")
+    texts = "".join(path.read_text() for path in chosen)
+    alts = figures.draw_all(BUILD / "figures", markers.FIGURE.findall(texts))
     pages = [page for deck in chosen for page in assemble(deck, alts)]
     marp([page for page in pages if not page.stem.endswith("-handout")])
     for page in pages:

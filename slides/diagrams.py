@@ -66,10 +66,10 @@ def conv_autoencoder(p: Palette) -> Picture:
         "the same sizes backwards.", 11.6, 3.7,
     )
     stages = [
-        (0.95, 1.5, 1, "28 × 28\n1 map", 6), (2.75, 1.0, 3, "14 × 14\n8 maps", 0),
-        (4.05, 0.62, 5, "7 × 7\n16 maps", 0), (5.0, 0.36, 7, "3 × 3\n32", 0),
-        (6.6, 0.36, 7, "3 × 3\n32", 2), (7.55, 0.62, 5, "7 × 7\n16 maps", 2),
-        (8.85, 1.0, 3, "14 × 14\n8 maps", 2), (10.65, 1.5, 1, "28 × 28\n1 map", 6),
+        (0.95, 1.5, 1, "28 × 28\n1 map", 6), (2.65, 1.0, 3, "14 × 14\n8 maps", 0),
+        (4.07, 0.62, 5, "7 × 7\n16 maps", 0), (5.02, 0.36, 7, "3 × 3\n32", 0),
+        (6.58, 0.36, 7, "3 × 3\n32", 2), (7.53, 0.62, 5, "7 × 7\n16 maps", 2),
+        (8.95, 1.0, 3, "14 × 14\n8 maps", 2), (10.65, 1.5, 1, "28 × 28\n1 map", 6),
     ]
     for x, side, n, text, colour in stages:
         slab(ax, p, (x, 2.3), (side, side), n, colour)
@@ -77,10 +77,10 @@ def conv_autoencoder(p: Palette) -> Picture:
     for i in range(4):
         box(ax, p, (5.8, 1.9 + 0.27 * i), "", 1, (0.36, 0.24))
     say(ax, 5.8, 0.85, r"$z$", 18)
-    for x in (1.97, 3.52, 7.98, 9.68):
-        arrow(ax, p, (x - 0.11, 2.3), (x + 0.17, 2.3))
-    say(ax, 3.0, 3.5, "convolutions, stride 2", 14, color=p.colours[0])
-    say(ax, 8.6, 3.5, "transposed convolutions, stride 2", 14, color=p.colours[2])
+    for x in (1.89, 3.42, 8.18, 9.71):
+        arrow(ax, p, (x - 0.14, 2.3), (x + 0.14, 2.3))
+    say(ax, 3.0, 3.5, "convolutions, stride 2", 14, color=p.words[0])
+    say(ax, 8.6, 3.5, "transposed convolutions, stride 2", 14, color=p.words[2])
     return picture
 
 
@@ -229,7 +229,7 @@ def unet(p: Palette) -> Picture:
         slab(ax, p, (mirror + 0.22, y), (side, side), n, 2)
         path(ax, p, [(x + side / 2 + 0.2, y), (mirror - side / 2 - 0.55, y)], 1)
         text = ("copy, and lay beside", "copy", "copy")[i]
-        say(ax, 5.3, y + 0.2, text, 13, color=p.colours[1])
+        say(ax, 5.3, y + 0.2, text, 13, color=p.words[1])
     slab(ax, p, (5.3, 0.6), (0.32, 0.32), 6, 4)
     for a, b in (((1.6, 3.0), (2.1, 2.75)), ((2.9, 1.95), (3.3, 1.7)),
                  ((4.0, 1.05), (4.85, 0.7))):
@@ -257,7 +257,7 @@ def residual_block(p: Palette) -> Picture:
         arrow(ax, p, (a, y), (b, y))
     path(ax, p, [(1.2, y), (1.2, 2.4), (8.0, 2.4), (8.0, y + 0.24)], 1, 2.6)
     text = "shortcut: the identity, or a 1 × 1 convolution"
-    say(ax, 4.6, 2.68, text, 15, color=p.colours[1])
+    say(ax, 4.6, 2.68, text, 15, color=p.words[1])
     say(ax, 4.5, 0.35, r"$F(x)$", 18)
     say(ax, 10.78, y, r"$y$", 21)
     return picture

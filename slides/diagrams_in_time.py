@@ -50,7 +50,7 @@ def euler_chain(p: Palette) -> Picture:
     y = 0.9
     for k in range(3):
         x = 1.0 + 3.55 * k
-        say(ax, x - 0.4, y, ("$x_t$", "$x_{t+1}$", "$x_{t+2}$")[k], 18)
+        say(ax, x - 0.36, y, ("$x_t$", "$x_{t+1}$", "$x_{t+2}$")[k], 18)
         box(ax, p, (x + 1.15, y), r"$h\,f$", 0, (1.0, 0.75), 18)
         ring(ax, p, (x + 2.3, y), "+")
         arrow(ax, p, (x, y), (x + 0.62, y))

@@ -1,6 +1,6 @@
-"""Which lesson each figure comes from, and what of it.
+"""Which lesson each figure comes from, and what of it: units 00 to 07.
 
-Tables only; figures.py draws them.
+Tables only; figures.py draws them, with those of figures_at_sea.py.
 """
 
 # Lesson cells run again: unit, definitions that they need, and a phrase from each cell;
@@ -41,6 +41,17 @@ TAKEN = {
     "storm": ("05", "Three days around the highest surge"),
     "wings": ("06", "The attractor of the truth"),
     "unobservable": ("07", "Components of Lorenz: with x observed"),
+}  # fmt: skip
+
+# Curves through printed numbers: unit, abscissas, labels of the axes, alternative text,
+# and for each curve where its points stand, as in markers.after.
+CURVES = {
+    "surge": ("05", (1, 3, 6, 12, 24, 48), "lead time (hours)", "rms error (cm)",
+        "Error against lead: harmonic analysis flat; regressions and the LSTM on the "
+        "residual low at first, meeting it at 48 hours.",
+        {row.strip(): [f"^{row}#{i}" for i in range(6)]
+         for row in ("harmonic analysis", "tides + residual", "regression   ",
+                     "expert regression", "LSTM on residual")}),
 }  # fmt: skip
 
 # Bars of printed numbers: unit, label of the axis, alternative text, and for each bar
@@ -142,4 +153,4 @@ BARS = {
          ("*4DVar, bilinear", "^4DVar, bilinear  ", 0),
          ("4DVar, true equations", "^4DVar, true equations", 0)]),
 }  # fmt: skip
-LOGARITHMIC = ("schemes", "climate")
+LOGARITHMIC = ("schemes", "climate")  # bars on a logarithmic axis

@@ -24,12 +24,17 @@ class Palette:
     quiet: str
     paper: str
     colours: tuple[str, ...]  # blue, vermilion, green, purple, orange, sky, ink
+    words: tuple[str, ...]  # the first three for text, which needs more contrast
 
 
-LIGHT = Palette("light", "#1b2733", "#52616e", "#ffffff", plots.COLOURS)
+LIGHT = Palette(
+    "light", "#1b2733", "#52616e", "#ffffff", plots.COLOURS,
+    ("#00598c", "#a84300", "#00664b"),
+)  # fmt: skip
 DARK = Palette(
     "dark", "#edf2f5", "#a9b8c3", "#0f1c26",
-    ("#5cb0e8", "#f5935a", "#3cc9a0", "#e0a8c8", "#e8ad2b", "#a8dcf7", "#edf2f5"),
+    ("#3394ca", "#f5935a", "#31c499", "#e0a8c8", "#ffdb54", "#93e4ff", "#edf2f5"),
+    ("#6cc0f2", "#f5a25d", "#5fd3b0"),
 )  # fmt: skip
 
 
@@ -158,16 +163,20 @@ def two_digits(value: float) -> str:
 
 def bars(
     p: Palette, values: Mapping[str, float], alt: str, *, xlabel: str,
-    ours: Sequence[str] = (), log: bool = False,
+    ours: Sequence[str] = (), log: bool = False, digits: str | None = None,
 ) -> plots.Picture:  # fmt: skip
-    """Horizontal bars with their values; `ours` in blue, the baselines in grey."""
+    """Horizontal bars with their values; `ours` in blue, the baselines in grey.
+
+    digits: the format of the values; two digits that count by default.
+    """
     picture = plots.Picture(alt, 7.6, 0.75 + 0.42 * len(values))
     ax = picture.subplots()
     names = list(values)[::-1]
     lengths = [values[name] for name in names]
     fill = [p.colours[0] if name in ours else p.quiet for name in names]
+    labels = [format(v, digits) if digits else two_digits(v) for v in lengths]
     drawn = ax.barh(names, lengths, color=fill, height=0.66, log=log)
-    ax.bar_label(drawn, [two_digits(v) for v in lengths], padding=5, fontsize=13)
+    ax.bar_label(drawn, labels, padding=5, fontsize=13)
     ax.tick_params(axis="y", length=0, labelsize=13)
     ax.set_xlabel(xlabel, fontsize=12)
     ax.margins(x=0.14)

@@ -12,6 +12,8 @@ ROOT = Path(__file__).parents[1]
 # Kernels inherit both. Two processes with two threads each would only wait.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ["COURSE_OFFLINE"] = "1"
+# nbval runs every lesson, and an illegible figure in it is an error.
+os.environ["COURSE_STRICT_FIGURES"] = "1"
 # nbval forks its kernels too; COURSE_COLD=1 measures what that saves.
 if not os.environ.get("COURSE_COLD"):
     os.environ["JUPYTER_DEFAULT_PROVISIONER_NAME"] = "course-warm"

@@ -193,6 +193,11 @@ FAILURES = {
         "number = 3\n\n# %% exercise", "import os; os._exit(0)\n\n# %% exercise", 11,
         "died",
     ),
+    "an illegible figure": (
+        "number = 3\n\n# %% exercise",
+        "from course_lib import plots\nplots.recurrence(3, 'A loop')\n\n# %% exercise",
+        11, "illegible figure: alternative text too short",
+    ),
     "a leaning check": (
         "return 2 * x", "return x * len(globals()['number'] * [2]) - x", 22,
         "KeyError: 'number'",

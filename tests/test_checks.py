@@ -1,8 +1,13 @@
 """The vocabulary of the checks: what passes, what fails, and what it says."""
 
+import contextlib
+import io
+import re
+
 import numpy as np
 import pytest
 import torch
+from IPython.core.interactiveshell import InteractiveShell
 from torch import nn
 
 from course_lib import checks
@@ -63,7 +68,11 @@ def test_axes():
     message(checks.same_axes, toy.components[::-1], toy.components, "order")
     message(checks.same_axes, toy.components[:1], toy.components, "number")
     checks.rank_at_most(toy.components, 2, "w")
+    checks.rank_at_most(
+        np.float32(1e3 * toy.x @ toy.components[:1].T @ toy.components[:1]), 1, "w"
+    )
     message(checks.rank_at_most, np.eye(3), 2, "w")
+    message(checks.rank_at_most, np.diag([1.0, 1.0, 1e-4]), 2, "w")
 
 
 def test_inputs_unchanged():
@@ -170,3 +179,16 @@ def test_not_negative_tells_the_smallest_value():
     checks.not_negative([0.0, 2.0], "a ReLU")
     with pytest.raises(checks.CheckFailed, match=r"-0\.5"):
         checks.not_negative([-0.5, 2.0], "a ReLU")
+
+
+def test_an_error_in_an_answer_shows_the_lines_of_the_answer():
+    shell = InteractiveShell.instance()
+    shell.run_cell("def join(a, b):\n    return a @ b\n")
+    shell.user_ns["checks"] = checks
+    run = "checks.inputs_unchanged(join, *checks.np.ones((2, 3, 2)))"
+    with contextlib.redirect_stdout(io.StringIO()) as shown:
+        outcome = shell.run_cell(run)
+    text = re.sub(r"\x1b\[[\d;]*m", "", shown.getvalue())
+    assert isinstance(outcome.error_in_exec, ValueError)
+    assert "return a @ b" in text
+    assert "operators such as" not in text

@@ -448,10 +448,11 @@ def test_the_table_for_spreadsheets(desk):
     grade(desk, "fay", MISSING, why="nothing handed in", grades=[], sandbox="")
     expected = ["student", "status", "score", "max_score", "double", "why"]
     header, ada, fay = rows(desk)
-    assert header == [*expected, "seconds", "peak_mib", "sandbox", "why"]
+    costs = ["late_penalty", "seconds", "peak_mib", "sandbox", "why"]
+    assert header == [*expected, *costs]
     why = "all 1 exercises are right"
-    assert ada == ["ada", "graded", "2", "6", "2", "", "1.5", "256", "full", why]
-    assert fay == ["fay", "missing", *[""] * 7, "nothing handed in"]
+    assert ada == ["ada", "graded", "2", "6", "2", "", "0", "1.5", "256", "full", why]
+    assert fay == ["fay", "missing", *[""] * 8, "nothing handed in"]
 
 
 @pytest.mark.parametrize("begin", ["=", "+", "-", "@", "\t", "\r"])

@@ -35,12 +35,6 @@ def test_badges_lead_to_notebooks_that_exist(root, project):
         assert (root / unquote(path)).is_file()
 
 
-def test_internal_links_resolve(root):
-    for page in root.glob("*.md"):
-        for link in re.findall(r"\]\((?!https?:)([^)#]+)\)", page.read_text()):
-            assert (root / link).exists(), f"{page.name}: {link}"
-
-
 def test_make_has_one_line_a_target(root):
     lines = (root / "Makefile").read_text().splitlines()
     targets = {line.split(":")[0] for line in lines if re.match(r"[a-z]+:", line)}

@@ -28,6 +28,11 @@ def test_there_are_as_many_hostile_submissions_as_it_says(readme):
     assert int(said[1]) == len(test_hostile.CASES)
 
 
+def test_the_message_of_a_check_is_the_one_that_the_student_guide_proves(root, readme):
+    block = re.search(r"```\n(the mean comes back.+?)```", readme, re.S)[1]
+    assert block in (root / "book" / "student_guide.md").read_text()
+
+
 def test_it_counts_the_lessons_that_there_are(root, readme):
     words = ("eight", "nine", "ten", "eleven", "twelve", "thirteen")
     number = words[len(build.find_units(root)) - 8]

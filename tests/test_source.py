@@ -114,6 +114,10 @@ DAMAGES = {
         'claim="doubling"', 'claim="doubling" exercise="d"', 24,
         "both exercise and claim", "keep one",
     ),
+    "an empty cell": (
+        "# %%\nlesson_variable", "# %% [markdown]\n# %%\nlesson_variable", 8,
+        "an empty cell", "take its header away",
+    ),
     "a headline without a claim": (
         'exercise="double"', 'exercise="double" headline="{0}"', 11,
         "a headline without a claim", "claim that computes",

@@ -100,10 +100,13 @@ def hand_in(desk: Desk, student: str, notebook: NotebookNode | str) -> Path:
 
 def preview(desk: Desk, work: Plan, source: Path | None) -> list[str]:
     """What a run would do."""
-    lines = [f"would grade {name}" for name in work.todo]
-    if source:
-        lines.append(f"would first collect {source}")
-    return [*lines, f"{len(work.todo)} to grade; nothing was written"]
+    inside = submissions.authors(desk.unit, source) if source else []
+    others = [name for name in work.todo if name not in inside]
+    lines = [f"would first collect {name}" for name in inside]
+    lines += [f"would grade {name}" for name in others]
+    count = f"{len(inside)} to collect from {source}, " if source else ""
+    what = f"{len(others)} others to grade" if source else f"{len(others)} to grade"
+    return [*lines, f"{count}{what}; nothing was written"]
 
 
 def remarks(work: Plan, marks: dict[str, Mark]) -> list[str]:

@@ -115,7 +115,8 @@ def grade(
     except KeyboardInterrupt:
         console.print("Interrupted. The marks so far stand; run it again to go on.")
         os._exit(130)  # without waiting for the submissions that still run
-    console.print(classes.table(desk, outcome))
+    if outcome.marks:
+        console.print(classes.table(desk, outcome))
     for line in outcome.remarks:
         console.print(line, soft_wrap=True)
 

@@ -69,7 +69,7 @@ PAGE = """{% extends "layout" %}
 {% macro printed(outputs) %}
 {% for output in outputs %}
 {% if output.kind == "picture" %}
-<img src="{{ output.content }}" alt="A figure that this cell has drawn">
+<img src="{{ output.content }}" alt="{{ output.alt }}">
 {% else %}
 <pre class="{{ output.kind }}">{{ output.content }}</pre>
 {% endif %}
@@ -180,6 +180,7 @@ class Output(NamedTuple):
 
     kind: str
     content: str
+    alt: str = ""
 
 
 @dataclass(frozen=True)
@@ -250,6 +251,7 @@ def write_all(desk: Desk, students: list[str] | None) -> list[Path]:
         path = pages.feedback_path(desk, student)
         text = page(desk, lesson, marks[student], comments.get(student, {}))
         written.append(pages.write(path, text))
+        pages.write_receipt(desk, student, path.parent)
     return written
 
 
@@ -342,7 +344,7 @@ def outputs(cell: NotebookNode, hidden: set[str]) -> list[Output]:
             named = "" if output.ename in SPOKEN else f"{output.ename}: "
             found.append(Output("error", censored(named + output.evalue, hidden)))
         elif source := picture(data):
-            found.append(Output("picture", source))
+            found.append(Output("picture", source, censored(said(data), hidden)))
         elif text := output.get("text") or data.get("text/plain"):
             found.append(Output("text", censored(str(text), hidden)))
     return found
@@ -355,6 +357,12 @@ def picture(data: dict) -> str:
             content = base64.b64encode(base64.b64decode(data[mime])).decode()
             return f"data:{mime};base64,{content}"
     return ""
+
+
+def said(data: dict) -> str:
+    """The alternative text of a picture, which the course's own figures bring."""
+    mark, _, text = str(data.get("text/plain")).partition("[figure] ")
+    return "A figure that this cell has drawn" if mark or not text else text
 
 
 def censored(text: str, hidden: set[str]) -> str:

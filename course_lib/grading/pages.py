@@ -5,17 +5,23 @@ escaped, no page holds a script, and a policy forbids the browser to run or to l
 """
 
 import os
+from collections.abc import Callable
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import NamedTuple
+from uuid import uuid4
 
 from jinja2 import DictLoader, Environment, StrictUndefined, Template
 from nbgrader import api
 
+from course_lib.grading import submissions
 from course_lib.grading.marks import Mark
 from course_lib.grading.plan import Desk, RunError
 from course_lib.grading.record import RecordError, Register
+
+RECEIPT = ("timestamp.txt", "submission_secret.txt")
+LONGEST_RECEIPT = 1000  # characters
 
 LAYOUT = """<!doctype html>
 <html lang="en">
@@ -37,7 +43,7 @@ LAYOUT = """<!doctype html>
 
 STYLE = """
 :root { color-scheme: light; --ink: #1c2733; --soft: #51606f; --line: #d5dde4;
-  --sea: #0a5a83; --pale: #f2f6f9; --good: #17693a; --bad: #a3261b; --warn: #7a4a00; }
+  --sea: #0076ae; --pale: #f2f6f9; --good: #1b5747; --bad: #c1421b; --warn: #512800; }
 * { box-sizing: border-box; }
 body { margin: 0; background: #fff; color: var(--ink);
   font: 1rem/1.55 system-ui, -apple-system, "Segoe UI", "Liberation Sans", sans-serif; }
@@ -174,24 +180,40 @@ def comments_of(desk: Desk) -> dict[str, dict[str, str]]:
     return comments
 
 
+def penalties(desk: Desk) -> dict[str, float]:
+    """What nbgrader takes off for lateness, by student."""
+    submission = api.SubmittedAssignment
+    columns = submission.student_id, submission.late_submission_penalty
+    rows = of_unit(desk, lambda gradebook: gradebook.query(*columns))
+    return {student: penalty or 0.0 for student, penalty in rows}
+
+
 def ask(desk: Desk, table: type[api.Base], *columns) -> dict[tuple[str, str], tuple]:
     """Columns of a table of the gradebook, by student and exercise of the unit."""
+
+    def query(gradebook):
+        names = api.SubmittedAssignment.student_id, api.BaseCell.name
+        wanted = gradebook.query(*names, *columns).select_from(table)
+        wanted = wanted.join(table.cell).join(table.notebook)
+        return wanted.join(api.SubmittedNotebook.assignment)
+
+    return {
+        (student, name.removeprefix("check_")): tuple(values)
+        for student, name, *values in of_unit(desk, query)
+    }
+
+
+def of_unit(desk: Desk, query: Callable) -> list[tuple]:
+    """The rows of a query on the gradebook's submissions that belong to the unit."""
     if desk.sqlite and not desk.sqlite.exists():
-        return {}  # to open it would make one
+        return []  # to open it would make one
     try:
         gradebook = Register(desk.unit, desk.database).open()
     except RecordError as error:
         raise RunError(str(error)) from None
     with gradebook:
-        submission = api.SubmittedAssignment
-        query = gradebook.db.query(submission.student_id, api.BaseCell.name, *columns)
-        query = query.select_from(table).join(table.cell).join(table.notebook)
-        query = query.join(api.SubmittedNotebook.assignment).join(submission.assignment)
-        rows = query.filter(api.Assignment.name == desk.unit.name).all()
-    return {
-        (student, name.removeprefix("check_")): tuple(values)
-        for student, name, *values in rows
-    }
+        rows = query(gradebook.db).join(api.SubmittedAssignment.assignment)
+        return rows.filter(api.Assignment.name == desk.unit.name).all()
 
 
 # --- writing --------------------------------------------------------------------------
@@ -223,6 +245,27 @@ def write(path: Path, text: str) -> Path:
     part.write_bytes(text.encode("utf-8", "replace"))
     os.replace(part, path)
     return path
+
+
+def write_receipt(desk: Desk, student: str, folder: Path) -> None:
+    """The files that `nbgrader release_feedback` wants beside a page.
+
+    The exchange gave them to a submission; who handed in elsewhere gets some that open
+    nothing, for without any nbgrader would release no page at all.
+    """
+    submitted = submissions.folder_of(desk.unit, student)
+    for name in RECEIPT:
+        try:
+            with open(submitted / name, opener=no_link, errors="replace") as file:
+                text = file.read(LONGEST_RECEIPT)
+        except OSError:
+            text = uuid4().hex
+        write(folder / name, text)
+
+
+def no_link(path: str, flags: int) -> int:
+    """Opens a file of a student, but not what a link leads to."""
+    return os.open(path, flags | os.O_NOFOLLOW)
 
 
 def feedback_path(desk: Desk, student: str) -> Path:

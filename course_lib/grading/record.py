@@ -17,7 +17,7 @@ from pathlib import Path
 
 import nbformat
 from nbformat import NotebookNode
-from nbgrader.api import Gradebook, MissingEntry
+from nbgrader.api import Gradebook, MissingEntry, SubmittedNotebook
 from nbgrader.converters import Autograde, GenerateAssignment
 from nbgrader.converters.base import NbGraderException
 from nbgrader.coursedir import CourseDirectory
@@ -147,13 +147,50 @@ class Register:
         self, student: str, sanitized: Sanitized, executed: NotebookNode
     ) -> list[Grade]:
         """Record an executed submission; its grades, messages included."""
+        settled = self.settled(student, sanitized.notebook)
         with tempfile.TemporaryDirectory() as folder:
             self.stage(Path(folder), student, sanitized)
             path = Path(folder, "executed.json")
             path.write_text(json.dumps(executed), encoding="utf-8")
             self.config.SandboxedExecute.executed = str(path)
             self.convert(Autograde, student, submitted_directory=folder)
+        self.settle(student, settled)
         return self.grades(student, executed)
+
+    def settled(self, student: str, notebook: NotebookNode) -> set[str]:
+        """The cells that a human has graded and that stand as they stood then."""
+        folder = self.unit.root / "autograded" / student / self.unit.name
+        try:
+            earlier = nbformat.read(folder / self.unit.student.name, as_version=4)
+        except (OSError, ValueError, AttributeError, nbformat.ValidationError):
+            return set()
+        texts = {cell.id: cell.source for cell in earlier.cells}
+        same = {cell.id for cell in notebook.cells if texts.get(cell.id) == cell.source}
+        with self.open() as gradebook, suppress(MissingEntry):
+            return {
+                grade.name
+                for grade in self.submitted(gradebook, student).grades
+                if grade.manual_score is not None and not grade.needs_manual_grade
+            } & same
+        return set()
+
+    def settle(self, student: str, names: set[str]) -> None:
+        """Keep what a human has graded from waiting for another look.
+
+        nbgrader asks for one whenever a notebook is graded again.
+        """
+        if not names:
+            return
+        with self.open() as gradebook:
+            for grade in self.submitted(gradebook, student).grades:
+                if grade.name in names:
+                    grade.needs_manual_grade = False
+            gradebook.db.commit()
+
+    def submitted(self, gradebook: Gradebook, student: str) -> SubmittedNotebook:
+        """What the gradebook holds of a student's notebook; MissingEntry if nothing."""
+        name = self.unit.name
+        return gradebook.find_submission_notebook(name, name, student)
 
     def stage(self, folder: Path, student: str, sanitized: Sanitized) -> None:
         """The sanitized submission where Autograde is told to look for it."""
@@ -180,8 +217,6 @@ class Register:
         failures = {c.metadata.nbgrader.grade_id: failure(c) for c in executed.cells
                     if is_check(c)}  # fmt: skip
         with self.open() as gradebook:
-            name = self.unit.name
-            submission = gradebook.find_submission_notebook(name, name, student)
             found = {
                 grade.name: Grade(
                     grade.name.removeprefix("check_"),
@@ -191,7 +226,7 @@ class Register:
                     waiting=bool(grade.needs_manual_grade),
                     message=failures.get(grade.name, ""),
                 )
-                for grade in submission.grades
+                for grade in self.submitted(gradebook, student).grades
             }
         return [found[name] for name in names]
 

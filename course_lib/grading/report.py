@@ -207,7 +207,8 @@ def write_all(desk: Desk, *, csv: bool) -> list[Path]:
     root, name = desk.unit.root, desk.unit.name
     written = [pages.write(root / f"report-{name}.html", page(desk, marks))]
     if csv:
-        written.append(pages.write(root / f"marks-{name}.csv", table(marks)))
+        rows = table(marks, pages.penalties(desk))
+        written.append(pages.write(root / f"marks-{name}.csv", rows))
     return written
 
 
@@ -311,10 +312,13 @@ def exercise(name: str, grades: list[Grade]) -> Exercise:
 # --- the table for spreadsheets -----------------------------------------------------
 
 
-def table(marks: list[Mark]) -> str:
-    """CSV, one line a student; empty where there are no points yet."""
+def table(marks: list[Mark], penalties: dict[str, float]) -> str:
+    """CSV, one line a student; empty where there are no points yet.
+
+    The score is what was earned; what lateness costs stands in a column of its own.
+    """
     names = list(dict.fromkeys(g.name for mark in marks for g in mark.grades))
-    costs = ["seconds", "peak_mib", "sandbox", "why"]
+    costs = ["late_penalty", "seconds", "peak_mib", "sandbox", "why"]
     rows = [["student", "status", "score", "max_score", *names, *costs]]
     for mark in marks:
         total, known = pages.points(mark), {g.name: g for g in mark.grades}
@@ -324,6 +328,7 @@ def table(marks: list[Mark]) -> str:
                 *(mark.student, mark.status),
                 *((total.score, total.most) if mark.grades else ("", "")),
                 *("" if g is None or g.waiting else g.score for g in given),
+                penalties.get(mark.student, 0.0) if mark.grades else "",
                 *((mark.seconds, round(mark.peak / MIB)) if mark.sandbox else ("", "")),
                 *(mark.sandbox, mark.why),
             ]

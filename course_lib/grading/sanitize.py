@@ -71,6 +71,16 @@ class Template:
         files = support_files(unit.solution.parent, ["*.py"])
         return cls(unit.name, cells, texts, own, files)
 
+    @property
+    def unlike_others(self) -> set[str]:
+        """The cells but the setup and the questions, which other units have too."""
+        return {
+            cell.id
+            for cell in self.cells
+            if cell.id != "setup"
+            and not (cell.cell_type == "markdown" and "nbgrader" in cell.metadata)
+        }
+
 
 @dataclass
 class Sanitized:
@@ -191,8 +201,9 @@ def sanitize(template: Template, path: Path) -> Sanitized:
     given = read_notebook(path)
     notes = []
     match = matches(template, given, notes)
-    if not match:
-        raise Unreadable(f"{path.name} has no cell of {template.unit}")
+    if not template.unlike_others & set(match.values()):
+        unit = template.unit
+        raise Unreadable(f"{path.name} has no cell of {unit}; maybe another unit's")
     notebook = nbformat.v4.new_notebook(metadata=build.METADATA)
     notebook.cells = assemble(template, given, match, notes)
     # A check file of the student would come before the course's own.

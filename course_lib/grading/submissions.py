@@ -11,14 +11,15 @@ import tempfile
 import zipfile
 import zlib
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 
 from course_lib.build import Unit
 
 LARGEST_ZIP = 4 * 2**30  # bytes, unpacked
 ODD = set('*?[]{}<>"|\\/\0')  # in a name that nbgrader would take for a pattern
-DECORATION = re.compile(
-    r"([ _-]*\(\d+\)|[ _-]*copy\d*|_assignsubmission_file_?)$", re.I
+DECORATION = re.compile(  # the last one is Moodle's; what follows is the file's name
+    r"([ _-]*\(\d+\)|[ _-]*copy\d*|_assignsubmission_file.*)$", re.I
 )
 
 
@@ -90,14 +91,28 @@ def collect(unit: Unit, source: Path) -> int:
     <student>.ipynb each. A submission that stands there already and differs is kept
     under earlier/. Raises NoSubmissions for what cannot be used.
     """
+    with opened(source) as folder:
+        return sum(take(unit, folder, path) for path in found(folder))
+
+
+def authors(unit: Unit, source: Path) -> list[str]:
+    """Whose notebooks a folder or zip holds; nothing is collected."""
+    with opened(source) as folder:
+        return sorted({author(unit, folder, path) for path in found(folder)})
+
+
+@contextmanager
+def opened(source: Path) -> Iterator[Path]:
+    """The folder, or the files of a zip in a folder for the time being."""
     if source.is_dir():
-        return sum(take(unit, source, path) for path in found(source))
+        yield source
+        return
     if not zipfile.is_zipfile(source):
         what = "is no zip" if source.exists() else "is missing"
         raise NoSubmissions(f"{source} {what}: name a folder or a zip of notebooks")
     with tempfile.TemporaryDirectory() as folder:
         unpack(source, Path(folder))
-        return sum(take(unit, Path(folder), path) for path in found(Path(folder)))
+        yield Path(folder)
 
 
 def found(folder: Path) -> Iterator[Path]:
@@ -141,14 +156,13 @@ def check(source: Path, entries: list[zipfile.ZipInfo]) -> None:
 
 def take(unit: Unit, source: Path, notebook: Path) -> int:
     """Put one notebook, with the files beside it, where nbgrader looks for it."""
-    parts = notebook.relative_to(source).parts
-    student = clean_name(parts[0] if len(parts) > 1 else notebook.stem, unit.name)
+    student = author(unit, source, notebook)
     target = folder_of(unit, student)
     fresh = unit.root / "submitted" / f".new-{os.getpid()}"
     shutil.rmtree(fresh, ignore_errors=True)
     try:
         fresh.mkdir(parents=True)
-        if len(parts) > 1:
+        if notebook.parent != source:
             shutil.copytree(notebook.parent, fresh, symlinks=True, dirs_exist_ok=True)
         else:
             shutil.copy2(notebook, fresh)
@@ -164,9 +178,17 @@ def take(unit: Unit, source: Path, notebook: Path) -> int:
     return 1
 
 
+def author(unit: Unit, source: Path, notebook: Path) -> str:
+    """The student whose folder, or else whose file, this is."""
+    folder, *inner = notebook.relative_to(source).parts
+    return clean_name(folder if inner else notebook.stem, unit.name)
+
+
 def clean_name(name: str, unit: str) -> str:
     """A student's id from the name of a file or folder of an LMS."""
-    name = re.sub(rf"[ _-]*{re.escape(unit)}[ _-]*", "", name)
+    unit = re.escape(unit)
+    name = re.sub(rf"(.{unit})-\d\d?$", r"\1", name)  # Canvas counts later versions
+    name = "_".join(filter(None, re.split(rf"[ _-]*{unit}[ _-]*", name)))
     while (shorter := DECORATION.sub("", name)) != name:
         name = shorter
     odd = [letter in ODD or not letter.isprintable() for letter in name]

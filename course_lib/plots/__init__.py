@@ -21,11 +21,12 @@ from course_lib.plots.lines import (
     time_series,
     traces,
 )
-from course_lib.plots.picture import COLOURS, MARKERS, Picture
+from course_lib.plots.picture import COLOURS, MARKERS, STRICT, Picture
 
 __all__ = [
     "COLOURS",
     "MARKERS",
+    "STRICT",
     "Picture",
     "curves",
     "image_rows",

@@ -1,13 +1,17 @@
 """Images, matrices and maps."""
 
+import re
 from collections.abc import Mapping, Sequence
 
 import cmocean
 import numpy as np
 import torch
 import xarray as xr
+from matplotlib.ticker import MaxNLocator
 
 from course_lib.plots.picture import COLOURS, Picture
+
+LAND = "0.85"  # grey
 
 
 def image_rows(rows: Mapping[str, torch.Tensor], alt: str, n: int = 10) -> Picture:
@@ -40,7 +44,7 @@ def maps(fields: xr.DataArray, titles: Sequence[str], label: str, alt: str) -> P
             vmax=limit,
             rasterized=True,
         )
-        ax.set_facecolor("0.85")  # land
+        ax.set_facecolor(LAND)
         ax.set_title(title, fontsize=10)
         ax.set_xlabel("longitude (°E)")
     axes[0].set_ylabel("latitude (°N)")
@@ -49,13 +53,18 @@ def maps(fields: xr.DataArray, titles: Sequence[str], label: str, alt: str) -> P
 
 
 def panels(
-    fields: Mapping[str, np.ndarray], alt: str, *, north_up: bool = False
+    fields: Mapping[str, np.ndarray],
+    alt: str,
+    *,
+    north_up: bool = False,
+    shared: str = "",
 ) -> Picture:
-    """Arrays (h, w), each with its label, its unit and a scale of its own.
+    """Arrays (h, w), each under its name with its unit, "slope (1)", on its own scale.
 
-    They stand side by side, five and more in two rows, wide ones under one another. A
-    field of both signs is drawn on a symmetric scale; NaN is grey.
+    They stand side by side, five and more in two rows, wide ones under one another. NaN
+    is grey.
     north_up: the first row is the southernmost, as in ocean data; not so in images.
+    shared: the label of one scale for all, whose names then need no unit.
     """
     n = len(fields)
     wide = max(np.shape(field)[1] / np.shape(field)[0] for field in fields.values()) > 2
@@ -66,28 +75,38 @@ def panels(
     axes = picture.subplots(rows, columns, squeeze=False).flat
     for ax in axes[n:]:
         ax.set_axis_off()
-    for ax, (label, field) in zip(axes, fields.items(), strict=False):
-        low, high = np.nanquantile(field, (0.002, 0.998))
-        signed = low < 0 < high
-        limit = max(-low, high)
-        image = ax.imshow(
-            field,
-            cmap=cmocean.cm.balance if signed else cmocean.cm.dense,
-            vmin=-limit if signed else low,
-            vmax=limit if signed else high,
-            origin="lower" if north_up else "upper",
-            aspect="equal",
-        )
-        ax.set_facecolor("0.85")
-        ax.set_title(label, fontsize=10)
-        ax.set(xlabel="column", ylabel="row")
-        picture.colorbar(image, ax=ax, shrink=0.8)
+    points = "grid points" if north_up else "pixels"
+    for ax, (name, field) in zip(axes, fields.items(), strict=False):
+        style = colours(*fields.values()) if shared else colours(field)
+        image = ax.imshow(field, origin="lower" if north_up else "upper", **style)
+        title, unit = (name, "") if shared else re.findall(r"(.+) (\(.*)|$", name)[0]
+        ax.set_title(title, fontsize=10)
+        ax.set(xlabel=f"column ({points})", ylabel=f"row ({points})", facecolor=LAND)
+        for axis in (ax.xaxis, ax.yaxis):
+            axis.set_major_locator(MaxNLocator(6, integer=True))
+        if not shared:
+            picture.colorbar(image, ax=ax, label=unit, shrink=0.8)
+    if shared:
+        picture.colorbar(image, ax=picture.axes, label=shared, shrink=0.8)
     return picture
+
+
+def colours(*fields: np.ndarray) -> dict:
+    """Colour map and ends of a scale for fields: symmetric if they have both signs.
+
+    Few values lie beyond its ends; fields of one sign begin at zero.
+    """
+    values = np.concatenate([np.ravel(field) for field in fields])
+    low, high = np.nanquantile(values, (0.002, 0.998))
+    if low < 0 < high:
+        end = max(-low, high)
+        return {"cmap": cmocean.cm.balance, "vmin": -end, "vmax": end}
+    return {"cmap": cmocean.cm.dense, "vmin": min(low, 0), "vmax": max(high, 0)}
 
 
 def matrices(panels: Mapping[str, np.ndarray], label: str, alt: str) -> Picture:
     """Square matrices of |cosine| in [0, 1], written into their cells."""
-    picture = Picture(alt, 3.0 * len(panels), 3.0)
+    picture = Picture(alt, 2.8 * len(panels) + 0.8, 3.0)
     axes = picture.subplots(1, len(panels), squeeze=False)[0]
     for ax, (title, matrix) in zip(axes, panels.items(), strict=True):
         image = ax.imshow(matrix, cmap=cmocean.cm.dense, vmin=0, vmax=1)
@@ -95,7 +114,7 @@ def matrices(panels: Mapping[str, np.ndarray], label: str, alt: str) -> Picture:
             shade = "white" if value > 0.5 else "black"
             ax.text(j, i, f"{value:.2f}", ha="center", va="center", color=shade)
         ax.set_title(title, fontsize=10)
-        ax.set(xlabel="EOF number", ylabel="axis number")
+        ax.set(xlabel="EOF number (1)", ylabel="axis number (1)")
         numbers = range(1, len(matrix) + 1)
         ax.set_xticks(range(len(matrix)), numbers)
         ax.set_yticks(range(len(matrix)), numbers)
@@ -160,7 +179,7 @@ def plane_maps(
         style = {"cmap": cmocean.cm.balance, "vmin": -end, "vmax": end}
         image = ax.imshow(field, origin="lower", extent=extent, **style)
         ax.set_title(title, fontsize=10)
-        ax.set_facecolor("0.85")
+        ax.set_facecolor(LAND)
         if not shared:
             picture.colorbar(image, ax=ax, label=label, shrink=0.8)
     for ax in axes.flat[n:]:

@@ -4,9 +4,17 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 import xarray as xr
+from matplotlib.dates import ConciseDateFormatter
 from matplotlib.ticker import PercentFormatter
 
-from course_lib.plots.picture import COLOURS, MARKERS, Picture, finish
+from course_lib.plots.picture import (
+    COLOURS,
+    MARKERS,
+    STYLES,
+    Picture,
+    finish,
+    legend_above,
+)
 
 
 def curves(
@@ -21,7 +29,7 @@ def curves(
     ylog: bool = False,
 ) -> Picture:
     """One line with markers for each entry; x is logarithmic where it is a doubling."""
-    picture = Picture(alt, 6.5 if len(lines) < 5 else 8.5, 3.6)
+    picture = Picture(alt, 6.5, 3.4 + 0.14 * len(lines))  # its legend stands above
     ax = picture.subplots()
     for (label, y), colour, marker in zip(
         lines.items(), COLOURS, MARKERS, strict=False
@@ -34,7 +42,7 @@ def curves(
     if ylog:
         ax.set_yscale("log")
     if percent:
-        ax.yaxis.set_major_formatter(PercentFormatter(1.0))
+        ax.yaxis.set_major_formatter(PercentFormatter(1.0, symbol=""))
     finish(ax)
     return picture
 
@@ -47,30 +55,37 @@ def loss_curves(
     ylabel: str = "squared error per image (1)",
 ) -> Picture:
     """Training and validation loss against steps, with the baseline to beat."""
-    picture = Picture(
-        "Training and validation loss against optimisation steps; "
-        f"the dashed line is {baseline_name}.",
-        6.5,
-        3.2,
-    )
-    ax = picture.subplots()
     names = {"loss": "training", "val_loss": "validation"}
-    for (key, label), colour in zip(names.items(), COLOURS, strict=False):
-        steps, values = training.curves[key]
-        ax.plot(steps, values, color=colour, label=label)
+    ends = [
+        f"{name} ends at {training.curves[key][1][-1]:.2g}"
+        for key, name in names.items()
+    ]
+    alt = (
+        "Training and validation loss against optimisation steps; "
+        f"the dashed line is {baseline_name}, {baseline:.2g}; {', '.join(ends)}."
+    )
+    picture = Picture(alt, 6.5, 3.4)
+    ax = picture.subplots()
+    for (key, name), colour, style in zip(
+        names.items(), COLOURS, ("-", "-."), strict=False
+    ):
+        ax.plot(*training.curves[key], color=colour, linestyle=style, label=name)
     ax.axhline(baseline, color="0.3", linestyle="--", label=baseline_name)
-    ax.set(xlabel="optimisation step", ylabel=ylabel)
+    ax.set(xlabel="optimisation step (1)", ylabel=ylabel)
     finish(ax)
     return picture
 
 
 def learning_curves(trainings: Mapping, *, ylabel: str, alt: str) -> Picture:
     """The validation loss of each training against optimisation steps."""
-    picture = Picture(alt, 6.5, 3.2)
+    picture = Picture(alt, 6.5, 3.4)
     ax = picture.subplots()
-    for (label, training), colour in zip(trainings.items(), COLOURS, strict=False):
-        ax.plot(*training.curves["val_loss"], color=colour, label=label)
-    ax.set(xlabel="optimisation step", ylabel=ylabel)
+    for (label, training), colour, style in zip(
+        trainings.items(), COLOURS, STYLES, strict=False
+    ):
+        steps, values = training.curves["val_loss"]
+        ax.plot(steps, values, color=colour, linestyle=style, label=label)
+    ax.set(xlabel="optimisation step (1)", ylabel=ylabel)
     finish(ax)
     return picture
 
@@ -81,12 +96,13 @@ def time_series(
     """Series against time, one line each."""
     picture = Picture(alt, 9.0, 2.8)
     ax = picture.subplots()
-    styles = ("-", "--", "-.", ":")
     for (name, values), colour, style in zip(
-        series.items(), COLOURS, styles, strict=False
+        series.items(), COLOURS, STYLES, strict=False
     ):
         ax.plot(time, values, color=colour, linestyle=style, label=name)
-    ax.set(xlabel="time", ylabel=ylabel)
+    ax.set(xlabel="date (UTC)", ylabel=ylabel)
+    locator = ax.xaxis.get_major_locator()
+    ax.xaxis.set_major_formatter(ConciseDateFormatter(locator))
     ax.grid(alpha=0.3)
     ax.spines[["top", "right"]].set_visible(False)
     picture.legend(loc="outside right upper", frameon=False)
@@ -103,7 +119,7 @@ def latent_map(
         for digit, colour, marker in zip(shown, COLOURS, MARKERS, strict=False):
             points = z[labels == digit]
             ax.scatter(
-                points[:, 0], points[:, 1], s=14, alpha=0.7, color=colour,
+                points[:, 0], points[:, 1], s=20, alpha=0.7, color=colour,
                 marker=marker, label=str(digit), linewidths=0,
             )  # fmt: skip
         ax.set_title(title, fontsize=10)
@@ -138,7 +154,7 @@ def traces(
         wide: {"color": "0.75", "linewidth": 5, "zorder": 1},
         dots: {"color": "0", "linestyle": "", "marker": "o", "markersize": 4},
     }
-    styles = zip(COLOURS, ("-", "--", "-.", ":"), MARKERS, strict=False)
+    styles = zip(COLOURS, STYLES, MARKERS, strict=False)
     for label in [label for label in next(iter(panels.values())) if label not in looks]:
         colour, line, marker = next(styles)
         looks[label] = {"color": colour, "linestyle": line, "marker": log * marker}
@@ -170,16 +186,17 @@ def line_panels(
     picture = Picture(alt, 9.0 if n < 3 else min(3.4 * n, 11), 3.2)
     alike = len({panel[:2] for panel in panels}) == 1
     axes = picture.subplots(1, n, squeeze=False, sharex=alike, sharey=alike)[0]
-    styles = ("-", "--", "-.", ":")
     for number, (ax, panel) in enumerate(zip(axes, panels, strict=True)):
         xlabel, ylabel, lines = panel
         for i, (label, (x, y)) in enumerate(lines.items()):
-            colour, style = COLOURS[i % len(COLOURS)], styles[i % len(styles)]
-            ax.plot(x, y, color=colour, linestyle=style, linewidth=1.2, label=label)
+            colour, style = COLOURS[i % len(COLOURS)], STYLES[i % len(STYLES)]
+            ax.plot(x, y, color=colour, linestyle=style, linewidth=1.4, label=label)
         ax.set(xlabel=xlabel, ylabel=ylabel)
+        if alike:
+            ax.label_outer()
         if number in ylog:
             ax.set_yscale("log")
         ax.grid(alpha=0.3)
         ax.spines[["top", "right"]].set_visible(False)
-        ax.legend(frameon=False, loc="lower center", bbox_to_anchor=(0.5, 1), ncols=2)
+        legend_above(ax)
     return picture

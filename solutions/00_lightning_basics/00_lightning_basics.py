@@ -93,7 +93,7 @@ def descend(rate: float, n_steps: int = 12) -> list[float]:
     return path
 
 plots.curves(range(1, 13), {f"rate {rate}": descend(rate) for rate in (0.05, 0.2, 0.8)}, doubling=False,
-             xlabel="step of gradient descent", ylabel="slope a (1)",
+             xlabel="step of gradient descent (1)", ylabel="slope a (1)",
              alt="Slope a against the step: slow for a small rate, quick for 0.2, wild swings for 0.8.")
 
 # %% [markdown]
@@ -484,7 +484,7 @@ checks.close(one_step.network.gap, 0.02, "the first step of Adam is as long as t
 frozen_toy = DigitClassifier(lr=0.0)
 start = [p.detach().clone() for p in frozen_toy.parameters()]
 training.fit(frozen_toy, *sets, steps=4, batch_size=32)
-moved = max(float((p - q).abs().max()) for p, q in zip(frozen_toy.parameters(), start, strict=True))
+moved = max(float((p - q).detach().abs().max()) for p, q in zip(frozen_toy.parameters(), start, strict=True))
 checks.close(moved, 0.0, "at learning rate 0 nothing moves", look_at="lr=self.lr")
 ### END HIDDEN TESTS
 

@@ -291,7 +291,7 @@ noise = np.random.default_rng(SEED).standard_normal((64, 784))
 flat = {"PCA": [flat_set(best[:k]) for k in sizes],
         "span of k digits": [flat_set(x_train[:k] - mean) for k in sizes],
         "random directions": [flat_set(noise[:k]) for k in sizes]}
-plots.curves(sizes, flat, xlabel="number of dimensions k", ylabel="explained variance", percent=True,
+plots.curves(sizes, flat, xlabel="number of dimensions k (1)", ylabel="explained variance (%)", percent=True,
              alt="Explained variance against k: PCA highest, digits below it, random directions near zero.")
 
 # %% [markdown]
@@ -314,7 +314,7 @@ scores = weighted @ eofs.T  # (time, 3)
 share = scores.var(axis=0) / weighted.var(axis=0).sum()
 patterns = points[:3].copy(data=eofs * scores.std(axis=0)[:, None]) / weight
 titles = [f"EOF {i + 1} ({s:.0%} of the variance)" for i, s in enumerate(share)]
-plots.maps(patterns.unstack("point").reindex_like(anomaly[:3]), titles, "cm per standard deviation",
+plots.maps(patterns.unstack("point").reindex_like(anomaly[:3]), titles, "EOF (cm per standard deviation)",
            alt="Maps of the first three EOFs of sea level: large patterns of one or two signs.")
 
 # %%
@@ -573,7 +573,7 @@ def alignment(network: nn.Module) -> np.ndarray:
     directions = axes_of(network).detach().numpy()
     return np.abs(directions @ components.T) / np.linalg.norm(directions, axis=1, keepdims=True)
 
-plots.matrices({"linear auto-encoder": alignment(linear)}, "|cosine|",
+plots.matrices({"linear auto-encoder": alignment(linear)}, "|cosine| (1)",
                alt="Cosines between latent axes and EOFs, with several large entries off the diagonal.")
 
 # %% [markdown]
@@ -669,7 +669,7 @@ def train_constrained(n_kept: tuple[int, ...]) -> nn.Module:
 
 orthonormal, ordered = train_constrained(n_kept=(4,)), train_constrained(n_kept=(1, 2, 3, 4))
 plots.matrices({"free": alignment(linear), "orthonormal": alignment(orthonormal),
-                "orthonormal and ordered": alignment(ordered)}, "|cosine|",
+                "orthonormal and ordered": alignment(ordered)}, "|cosine| (1)",
                alt="Cosines of latent axes and EOFs: mixed, but the identity when orthonormal and ordered.")
 
 # %% [markdown]

@@ -50,8 +50,8 @@ anomaly = 100 * (ocean.ssh - ocean.ssh.mean("time"))  # cm
 snapshot = anomaly[len(ocean.time) // 2].values
 row, column = np.indices(snapshot.shape)
 on_track = (column - row // 2) % 14 == 0
-plots.panels({"sea level anomaly (cm)": snapshot,
-              "seen by the satellite (cm)": np.where(on_track, snapshot, np.nan)}, north_up=True,
+plots.panels({"the whole map": snapshot, "seen by the satellite": np.where(on_track, snapshot, np.nan)},
+             north_up=True, shared="sea level anomaly (cm)",
              alt="A complete map of sea level anomalies, and the same map known on slanting tracks only.")
 
 # %% [markdown]
@@ -731,9 +731,8 @@ for name, error in gap_error.items():
 shown, land = 3, sea_test[3, 1].numpy() == 0
 views = {"truth": truth, "tracks": torch.where(known > 0, truth, torch.nan), "radial": fields["radial"],
          "network": fields["network"]}
-views = {f"{name} (cm)": np.where(land, np.nan, scale * field[shown, 0].numpy())
-         for name, field in views.items()}
-plots.panels(views, north_up=True,
+views = {name: np.where(land, np.nan, scale * field[shown, 0].numpy()) for name, field in views.items()}
+plots.panels(views, north_up=True, shared="sea level anomaly (cm)",
              alt="A window of sea level: truth, four tracks, radial interpolation and the network.")
 
 # %% claim="tracks" headline="between altimeter tracks {0:.2f} times the error of the best interpolation, by correcting it"
@@ -760,7 +759,7 @@ for n in counts:
     for name, guess in zip(by_count, guesses, strict=True):
         hidden = seen[:, 3:] * (1 - seen[:, 1:2])
         by_count[name].append(float(masked_mse(guess, seen[:, 2:3], hidden)) ** 0.5 * scale)
-plots.curves(counts, by_count, doubling=False, xlabel="tracks in a window of 32 × 32",
+plots.curves(counts, by_count, doubling=False, xlabel="tracks in a window of 32 × 32 (1)",
              ylabel="rmse between the tracks (cm)",
              alt="Error between tracks against their number: all fall, and the lead of the network shrinks.")
 print({name: np.round(values, 2).tolist() for name, values in by_count.items()})

@@ -47,12 +47,13 @@ SEED = 0
 ocean = sea_level.load()
 anomaly = 100 * (ocean.ssh - ocean.ssh.mean("time"))  # cm
 snapshot = torch.tensor(anomaly[len(ocean.time) // 2].values)
-views = {"as it is (cm)": snapshot}
+views = {"as it is": snapshot}
 for block in (4, 8):
     h, w = (block * (n // block) for n in snapshot.shape)
     blocks = snapshot[:h, :w].reshape(h // block, block, w // block, block)
-    views[f"averaged over {block} × {block} (cm)"] = blocks.nanmean((1, 3))
+    views[f"averaged over {block} × {block}"] = blocks.nanmean((1, 3))
 plots.panels({name: field.numpy() for name, field in views.items()}, north_up=True,
+             shared="sea level anomaly (cm)",
              alt="A map of sea level and two coarser ones: eddies blur first, basin-wide patterns stay.")
 
 # %% [markdown]
@@ -246,7 +247,7 @@ for name, network in networks.items():
     loss = nn.functional.cross_entropy(network(small["train"][:128]), digits.train_labels[:128])
     every = gradient_norms(network, loss)
     norms[name] = [norm for parameter, norm in every.items() if parameter.endswith("weight")][1:-1]
-plots.curves(range(1, 25), norms, doubling=False, ylog=True, xlabel="convolution, from input to output",
+plots.curves(range(1, 25), norms, doubling=False, ylog=True, xlabel="convolution, from input to output (1)",
              ylabel="norm of the gradient (1)",
              alt="Gradient norm in each of 24 layers; in the plain network it falls by many orders.")
 
@@ -507,7 +508,8 @@ results.record("denoising sea level: rmse of the UNet over the tuned Gaussian fi
 
 # %%
 fields = {"truth": sea["test"], **restored}
-plots.panels({f"{name} (cm)": scale * field[3, 0].numpy() for name, field in fields.items()},
+plots.panels({name: scale * field[3, 0].numpy() for name, field in fields.items()}, north_up=True,
+             shared="sea level anomaly (cm)",
              alt="A window of the sea: truth, with noise, and restored by the filter and both networks.")
 
 # %% [markdown]

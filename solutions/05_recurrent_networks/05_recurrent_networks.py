@@ -250,7 +250,6 @@ checks.holds(any((p != q).any() for p, q in zip(wide_toy.parameters(), again_toy
 ### END HIDDEN TESTS
 
 # %% [markdown]
-# %% [markdown]
 # <details><summary>Hint 1 — idea</summary> A loop over time that keeps the newest state, and a list of all states for the outputs. </details>
 # <details><summary>Hint 2 — shapes</summary> x[:, t] is (b, n_in); stacked states are (b, t, n_hidden); nn.Linear works on the last axis. </details>
 # <details><summary>Hint 3 — API</summary> <code>nn.Parameter(0.1 * torch.randn(…))</code>, <code>x.unbind(1)</code>, <code>torch.stack(states, 1)</code>, <code>x.new_zeros(len(x), n_hidden)</code>. </details>
@@ -363,7 +362,7 @@ norms = {f"spectral radius {rho}": gradient_through_time(rho * w_random, 1e-9 * 
 norms["1.5, from a large state"] = gradient_through_time(1.5 * w_random, torch.randn(64).double(), steps_back)
 plots.curves(range(steps_back, -1, -4), {name: norm[::4] for name, norm in norms.items()}, doubling=False,
              ylog=True,
-             xlabel="steps back in time", ylabel="norm of the gradient (1)",
+             xlabel="steps back in time (1)", ylabel="norm of the gradient (1)",
              alt="Gradient norms against steps back in time: straight lines, falling below radius 1, "
                  "rising above.")
 
@@ -629,7 +628,7 @@ with torch.no_grad():
     since = {name: (forecaster(pieces[1:], h)[0][:, :-1, 0] - aim[:, 1:]).square().mean(0).sqrt()
              for name, h in starts.items()}
 plots.curves(range(1, 40, 2), {name: e[:40:2] for name, e in since.items()}, doubling=False,
-             xlabel="hours since the start of a piece", ylabel="rms error (std)",
+             xlabel="time since the start of a piece (hours)", ylabel="rms error (std)",
              alt="Error against hours since the start: flat with the state passed on, high at first "
                  "with zeros or noise.")
 
@@ -952,7 +951,7 @@ def sensitivity(model: nn.Module) -> torch.Tensor:
 
 heard = {name: sensitivity(adders[name]) for name in ("plain", "plain, identity", "LSTM", "dilated CNN")}
 plots.curves(range(49, 24, -2), {name: s[::2] for name, s in heard.items()}, doubling=False,
-             xlabel="steps between the first marked number and the end",
+             xlabel="steps between the first marked number and the end (1)",
              ylabel="derivative of the output (1)",
              alt="Derivative of the sum by the first marked number: near 1 for all but the plain "
                  "network, which has 0.")

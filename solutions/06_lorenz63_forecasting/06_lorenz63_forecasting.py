@@ -894,7 +894,7 @@ shares = {name: (bins[:-1] + 0.05, torch.histogram(runs[..., 2].flatten(), bins,
           for name, runs in worlds_shown.items()}
 powers = {name: spectrum(runs) for name, runs in worlds_shown.items()}
 plots.line_panels([("z (standard deviations)", "density (1)", shares),
-                   ("frequency (per time unit)", "power of z (time units)", powers)], ylog=[1],
+                   ("frequency (cycles per time unit)", "power of z (time units)", powers)], ylog=[1],
                   alt="Distribution and spectrum of z: the clean network on the truth, others off it.")
 
 # %% [markdown]

@@ -85,7 +85,7 @@ seas = {"radius 15 km": psi, "radius 25 km, twice the shear": psi_other}
 plots.line_panels(
     [("distance along x (km)", "autocorrelation of ψ (1)",
       {name: ([DX / 1000 * i for i in range(25)], autocorrelation(field)) for name, field in seas.items()}),
-     ("wavenumber (cycles in 1000 km)", "energy flux (10⁻⁹ m²/s³)",
+     ("wavenumber (cycles per 1000 km)", "energy flux (10⁻⁹ m²/s³)",
       {name: (range(1, 31), [1e9 * f for f in energy_flux(field)]) for name, field in seas.items()})],
     alt="Left, autocorrelations that vanish at about 65 and 100 km; right, energy fluxes, mostly negative.")
 
@@ -512,7 +512,7 @@ curve = train(plain, train_set)
 c = classical["gradient model"]
 flat = float(1 - (c - test_set[1]).square().sum() / test_set[1].square().sum())
 plots.curves(range(50, 401, 50), {"network (validation)": curve, "gradient model (test)": [flat] * 8},
-             doubling=False, xlabel="optimisation step", ylabel="explained variance (1)",
+             doubling=False, xlabel="optimisation step (1)", ylabel="explained variance (1)",
              alt="Explained variance against steps: the network passes the gradient model early.")
 
 # %%
@@ -659,7 +659,7 @@ u_eddy, v_eddy = -place[:, None] * bell / 60e3, place * bell / 60e3       # m/s,
 vorticity = gradient(v_eddy, DX)[0] - gradient(u_eddy, DX)[1]
 plots.plane_maps({"its vorticity": 1e5 * vorticity,
                   "its reported divergence": 1e5 * divergence_published(u_eddy, v_eddy, DX)},
-                 DX / 1000, "10⁻⁵ s⁻¹",
+                 DX / 1000, "vorticity or divergence (10⁻⁵ s⁻¹)",
                  alt="The vorticity of an eddy, and a false divergence of the same order.")
 
 # %% [markdown]
@@ -850,7 +850,7 @@ _ = train(native, home)
 
 # %%
 places = ("the known regime", "the other regime")
-panels = [(f"snapshots in training (test: {place})", "correlation (1)",
+panels = [(f"training snapshots, test in {place} (1)", "correlation (1)",
            {name: (amounts, [table[name][n][i] for n in amounts]) for name in table}
            | {"gradient model": (amounts, [r["gradient model"]] * 3)})
           for i, (place, r) in enumerate(zip(places, (ladder, ladder_other), strict=True))]

@@ -311,7 +311,7 @@ best = max(skill, key=skill.get)
 SCALES, OI_NOISE = (best[0], best[0], best[1]), best[2]
 plots.curves((5, 10, 20, 40), {f"L = {x:.0f} km": [skill[x, t, NOISE] for t in (5.0, 10.0, 20.0, 40.0)]
                                for x in (28.0, 34.0, 40.0)}, percent=True,
-             xlabel="time scale (days)", ylabel="explained variance (validation sea)",
+             xlabel="time scale (days)", ylabel="explained variance, validation sea (%)",
              alt="Skill of optimal interpolation by time scale, for three length scales: flat at the top.")
 
 # %% [markdown]
@@ -689,7 +689,7 @@ print("share of the points:", {day: f"{(nearest == day).float().mean():.1%}" for
 print("rmse (cm) on a pass of the day, and where there is none at all (99):",
       {name: f"{error[0]:.2f}, {error[-1]:.2f}" for name, error in by_days.items()})
 plots.curves(days[:-1], {name: values[:-1] for name, values in by_days.items()}, doubling=False,
-             xlabel="days to the nearest pass over the point", ylabel="rmse (cm)",
+             xlabel="time to the nearest pass over the point (days)", ylabel="rmse (cm)",
              alt="Error against days to the nearest pass: it grows with time, for all methods.")
 
 # %% [markdown]

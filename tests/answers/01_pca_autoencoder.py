@@ -149,6 +149,11 @@ def reconstruct_pca(x, mean, components):
     sys.stderr.write("nor this\n")
     return ((x - mean) @ (components.T @ components)) + mean
 
+# %% exercise="reconstruct_pca" right="single precision"
+def reconstruct_pca(x, mean, components):
+    x, mean, components = np.float32(x), np.float32(mean), np.float32(components)
+    return mean + (x - mean) @ components.T @ components
+
 # %% exercise="reconstruct_pca" wrong="returns the input"
 def reconstruct_pca(x, mean, components):
     return x
