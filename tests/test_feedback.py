@@ -10,7 +10,7 @@ import nbformat
 import pytest
 
 from course_lib.build import Unit
-from course_lib.grading import feedback, report
+from course_lib.grading import feedback, report, views
 from course_lib.grading.marks import GRADED, MISSING, TAMPERED, UNREADABLE, Grade, Mark
 from course_lib.grading.plan import Desk, RunError
 from course_lib.grading.record import Register
@@ -212,7 +212,7 @@ def test_nothing_of_the_hidden_checks_is_shown(desk):
     assert "twice three" not in words
     assert "HIDDEN" not in words
     assert "Traceback" not in words
-    assert words.count(feedback.WITHHELD) == 3 + 2 * 4
+    assert words.count(views.WITHHELD) == 3 + 2 * 4
     assert "before" in words
     assert "after" in words
     assert "and more" in words
@@ -230,7 +230,7 @@ def test_a_terminal_would_show_the_same():
     raw = (
         "\x1b[1;31mred\x1b[0m \x1b]0;title\x07x\r\n 1 %\r 99 %\r100 %\n\x1b[2Kend\x00\n"
     )
-    assert feedback.censored(raw, set()) == "red x\n100 %\nend"
+    assert views.censored(raw, set()) == "red x\n100 %\nend"
 
 
 def attacked(desk, student=NASTY):

@@ -18,8 +18,8 @@ from nbformat import NotebookNode
 from course_lib import build
 from course_lib.build import Unit
 from course_lib.grading.canaries import is_answer
-from course_lib.grading.execute import is_picture, plain
 from course_lib.grading.names import parse
+from course_lib.grading.outputs import is_picture, plain
 
 NEW = {"code": nbformat.v4.new_code_cell, "markdown": nbformat.v4.new_markdown_cell}
 SKIP = "skip-execution"  # nbclient does not run a cell with this tag
