@@ -179,7 +179,7 @@ def describe(recipe: Recipe) -> dict[str, str]:
         "Conventions": "CF-1.10",
         "title": numbers.pop("title"),
         "source": "course_lib.datasets.quasigeostrophic, simulated",
-        "references": "Phillips (1951), doi:10.1111/j.2153-3490.1951.tb00804.x",
+        "references": "Phillips (1951), J. Meteorol. 8, 381–394",
         "model": json.dumps(numbers.pop("model")),
         "recipe": json.dumps(numbers),
     }

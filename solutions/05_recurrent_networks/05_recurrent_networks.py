@@ -848,7 +848,7 @@ def adding_error(model: nn.Module, length: int = 50) -> float:
         return float(nn.functional.mse_loss(model(x)[:, -1], total)) ** 0.5
 
 # %% [markdown]
-# PyTorch's `nn.RNN`, `nn.LSTM` and `nn.GRU` run our steps in compiled loops. The forget gate of the LSTM starts open, with offset 1 (Gers et al., 2000). A control
+# PyTorch's `nn.RNN`, `nn.LSTM` and `nn.GRU` run our steps in compiled loops. The forget gate of the LSTM starts open (Gers et al., 2000), here with offset 1. A control
 # joins: a plain network with ReLU whose $W_{hh}$ starts as the **identity**, so that $\rho = 1$ (Le et al., 2015).
 
 # %%

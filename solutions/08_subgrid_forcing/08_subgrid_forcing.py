@@ -315,7 +315,7 @@ print(f"typical blurred velocity {SPEED:.3f} m/s, forcing {STRENGTH:.1e} m/s²")
 # ## Three classical closures
 #
 # A *closure*, or parameterisation, computes $\mathbf S$ from the blurred flow.
-# **Smagorinsky**: a viscosity $(C\ell)^2 |D|$; $D$, the rate of strain, is how fast the flow deforms. **Gradient model** (Clark et al., 1979): the first term
+# **Smagorinsky**: a viscosity $(C\ell)^2 |D|$; $D$, the rate of strain, is how fast the flow deforms. **Gradient model** ([Clark et al., 1979](https://doi.org/10.1017/S002211207900001X)): the first term
 # of the Taylor series of the filter,
 #
 # $$S_i = -\ell^2\, \partial_j \textstyle\sum_k \partial_k \bar u_i\, \partial_k \bar u_j .$$
