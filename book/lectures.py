@@ -66,9 +66,14 @@ def title(deck: str) -> str:
 
 def entry(deck: str) -> str:
     """A deck on the page of lectures."""
-    units = ", ".join(units_of(deck))
-    own = f"  \nWith unit {units}." if units else ""
+    numbers = units_of(deck)
+    own = f"  \nWith {spoken(numbers)}." if numbers else ""
     return f"## {title(deck)}\n\n{editions(deck, '')}{own}"
+
+
+def spoken(numbers: list[str]) -> str:
+    """`unit 05`, or `units 05, 06`."""
+    return f"unit{'s' * (len(numbers) > 1)} {', '.join(numbers)}"
 
 
 def editions(deck: str, up: str) -> str:

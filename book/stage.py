@@ -168,7 +168,7 @@ def references(units: list[Unit]) -> BibliographyData:
         keys = {entry.fields.get(name, "").lower() for name in ("doi", "eprint")}
         numbers = [u.name[:2] for u in units if keys & cited(u.source.read_text())]
         if numbers:
-            entry.fields["note"] = f"Cited in unit {', '.join(numbers)}"
+            entry.fields["note"] = f"Cited in {lectures.spoken(numbers)}"
     return bibliography
 
 

@@ -139,7 +139,7 @@ def test_entries_are_complete_and_say_who_cites_them():
         assert entry.persons["author"], key
         assert {"title", "year"} <= set(entry.fields), key
         assert {"doi", "eprint", "url"} & set(entry.fields), key
-    assert BIBLIOGRAPHY["barth2022"].fields["note"].startswith("Cited in unit 03")
+    assert BIBLIOGRAPHY["barth2022"].fields["note"].startswith("Cited in units 03")
 
 
 # --- glossary -------------------------------------------------------------------------
