@@ -1223,8 +1223,8 @@ results.record("explained variance of the network: with past passes alone over p
 # %% [markdown]
 # ## Going further
 #
-# - Manucharyan, Siegelman and Klein (2021), the paper of this unit, [10.1029/2019MS001965](https://doi.org/10.1029/2019MS001965), with far more simulated data than a lesson can afford.
+# - Manucharyan, Siegelman and Klein (2021), the paper of this unit, [10.1029/2019MS001965](https://doi.org/10.1029/2019MS001965), with far more data.
 # - Ubelmann, Klein and Fu (2015), dynamical interpolation, [10.1175/JTECH-D-14-00152.1](https://doi.org/10.1175/JTECH-D-14-00152.1).
 # - Bretherton, Davis and Fandry (1976), optimal interpolation of the sea, [10.1016/0011-7471(76)90001-2](https://doi.org/10.1016/0011-7471%2876%2990001-2).
 # - Barth et al. (2022), DINCAE 2.0, which also says how sure it is, [10.5194/gmd-15-2183-2022](https://doi.org/10.5194/gmd-15-2183-2022).
-# - SWOT has looked at the sea since 2023, in two swaths of 50 km beside the old line: `sampling.swath_mask` and `sampling.swath_noise` put it into this lesson. Which method gains most?
+# - SWOT, two swaths in place of a line: try `sampling.swath_mask` here.
