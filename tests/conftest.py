@@ -7,6 +7,10 @@ from pathlib import Path
 
 import pytest
 
+# What helpers of tests assert is told in full, as in the tests themselves.
+HELPERS = ("browser", "guide", "guide_class", "prose")
+pytest.register_assert_rewrite(*(f"tests.{name}" for name in HELPERS))
+
 ROOT = Path(__file__).parents[1]
 
 # Kernels inherit both. Two processes with two threads each would only wait.

@@ -15,7 +15,7 @@ from tests import browser
 from tests.conftest import ROOT
 from tests.test_build import SMALL
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(1200)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(1200), browser.TWICE]
 
 # All that formgrader wants from elsewhere: without it, formulas stay as typed.
 MATHJAX = re.compile("cdnjs.cloudflare.com/ajax/libs/mathjax|MathJax is not defined")

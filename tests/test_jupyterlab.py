@@ -13,7 +13,7 @@ from tests import browser
 from tests.conftest import ROOT
 from tests.test_build import SMALL
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800), browser.TWICE]
 
 UNITS = [unit.name for unit in build.find_units(ROOT)]
 TRAINING = """\
