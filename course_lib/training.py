@@ -1,7 +1,9 @@
 """fit(): Lightning's Trainer with the choices that every lesson shares."""
 
+import atexit
 import csv
 import logging
+import shutil
 import sys
 import tempfile
 import time
@@ -51,14 +53,14 @@ def fit(
         torch.manual_seed, before the network is built.
     threads: on the CPU. One is best for small networks: threads wait for each other
         at every operation, and where cores are shared that can cost 20 times the work.
-    folder: for the log and the checkpoint; a temporary folder if None.
+    folder: for the log and the checkpoint; if None, a temporary one until Python ends.
 
     Runs on a GPU where there is one. Raises ValueError for empty data, or for fewer
     steps than there are batches; Lightning says so if no "val_loss" is logged.
     """
     if len(train) == 0 or len(validation) == 0:
         raise ValueError("fit needs at least one training and one validation sample")
-    folder = Path(folder or tempfile.mkdtemp(prefix="course-training-"))
+    folder = Path(folder or temporary_folder())
     pl.seed_everything(seed, verbose=False)
     batches = DataLoader(train, batch_size, shuffle=True)
     checkpoint = ModelCheckpoint(folder, "best", monitor="val_loss")
@@ -70,6 +72,13 @@ def fit(
     curves = read_curves(folder / "metrics.csv")
     seconds = time.perf_counter() - start
     return Training(curves, float(checkpoint.best_model_score), seconds, folder)
+
+
+def temporary_folder() -> str:
+    """A folder that lives as long as this process."""
+    folder = tempfile.mkdtemp(prefix="course-training-")
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return folder
 
 
 def make_trainer(

@@ -70,6 +70,18 @@ def test_curves_come_from_the_log(data, tmp_path):
     assert steps[-1] == 59
 
 
+def test_its_temporary_folder_is_kept_until_python_ends(data, monkeypatch):
+    ends = []
+    monkeypatch.setattr(
+        training.atexit, "register", lambda *a, **k: ends.append((a, k))
+    )
+    _, result = fit(data, steps=12)
+    assert (result.folder / "metrics.csv").is_file()
+    (remove, *arguments), options = ends[-1]
+    remove(*arguments, **options)
+    assert not result.folder.exists()
+
+
 def test_it_says_one_line_on_stdout_and_nothing_else(data, capfd, recwarn):
     fit(data, steps=30)
     out, err = capfd.readouterr()

@@ -64,6 +64,14 @@ def test_folder_environment_and_logs_are_those_asked_for(warm, tmp_path, monkeyp
     assert "Seed set to 1" in str(notebook.cells[0].outputs)
 
 
+def test_what_a_kernel_leaves_in_its_temporary_folder_goes_with_it(warm):
+    (place,) = run("import tempfile; print(tempfile.mkdtemp())")
+    deadline = time.monotonic() + 60
+    while os.path.exists(place) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert not os.path.exists(place)
+
+
 def test_interrupt_and_restart(warm):
     manager, client = start_new_kernel()
     try:

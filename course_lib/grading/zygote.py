@@ -210,7 +210,9 @@ def prepare(request: dict, box: Box, folder: str, keep: int) -> list[str]:
         os.dup2(null, standard)
     home = sandbox.HOME if box.level == FULL else folder
     sandboxed = not request.get("env")
-    environment = sandbox.environment(home) if sandboxed else request["env"]
+    environment = sandbox.environment(home)
+    if not sandboxed:  # what it leaves behind in its temporary folder goes with it
+        environment = request["env"] | {"TMPDIR": folder}
     os.environ.clear()
     os.environ.update(environment)
     os.chdir(home if sandboxed else request["cwd"])
