@@ -5,16 +5,40 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from typer import Argument, Option
 
 from course_lib.console import Units, advancing, chosen, console, progress, stop
 
-Unit = Annotated[str, typer.Argument(help="A unit, full name or beginning (01).")]
+CORES, DEMO = os.cpu_count() or 1, Path("demo")
+Unit = Annotated[str, Argument(help="A unit, full name or beginning (01).")]
+Students = Annotated[
+    list[str] | None, Option("--student", help="Only this student; may be repeated.")
+]
+Source = Annotated[
+    Path | None, Option("--from", help="Collect a folder or zip of notebooks first.")
+]
+Workers = Annotated[int, Option(help="Submissions executed at a time.", min=1)]
+Scheduler = Annotated[
+    str | None, Option(help="Execute on a Dask cluster: tcp://host:8786.")
+]
 Database = Annotated[
     str | None,
-    typer.Option(
+    Option(
         help="Gradebook, a URL of SQLAlchemy; else nbgrader_config's, else sqlite:///gradebook.db."
     ),
 ]
+Timeout = Annotated[float, Option(help="Seconds that a cell may take.", min=1)]
+Memory = Annotated[float, Option(help="GiB that a submission may hold.", min=0.5)]
+Regrade = Annotated[
+    bool, Option("--regrade", help="Also what the course has changed, or was cut off.")
+]
+DryRun = Annotated[
+    bool, Option("--dry-run", help="Say what would be graded; write nothing.")
+]
+Unsafe = Annotated[
+    bool, Option("--unsafe", help="Run students' code without a sandbox, as yourself.")
+]
+Full = Annotated[bool, Option("--full", help="Run all lesson cells for everybody.")]
 
 
 def register(app: typer.Typer) -> None:
@@ -36,44 +60,17 @@ def desk_of(unit: str, database: str | None):
 
 def grade(
     unit: Unit,
-    student: Annotated[
-        list[str] | None, typer.Option(help="Only this student; may be repeated.")
-    ] = None,
-    source: Annotated[
-        Path | None,
-        typer.Option("--from", help="Collect a folder or zip of notebooks first."),
-    ] = None,
-    workers: Annotated[
-        int, typer.Option(help="Submissions executed at a time.", min=1)
-    ] = os.cpu_count() or 1,
-    scheduler: Annotated[
-        str | None, typer.Option(help="Execute on a Dask cluster: tcp://host:8786.")
-    ] = None,
+    student: Students = None,
+    source: Source = None,
+    workers: Workers = CORES,
+    scheduler: Scheduler = None,
     db: Database = None,
-    timeout: Annotated[
-        float, typer.Option(help="Seconds that a cell may take.", min=1)
-    ] = 120,
-    memory: Annotated[
-        float, typer.Option(help="GiB that a submission may hold.", min=0.5)
-    ] = 4,
-    regrade: Annotated[
-        bool,
-        typer.Option(
-            "--regrade", help="Also what the course has changed, or was cut off."
-        ),
-    ] = False,
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Say what would be graded; write nothing.")
-    ] = False,
-    unsafe: Annotated[
-        bool,
-        typer.Option(
-            "--unsafe", help="Run students' code without a sandbox, as yourself."
-        ),
-    ] = False,
-    full: Annotated[
-        bool, typer.Option("--full", help="Run all lesson cells for everybody.")
-    ] = False,
+    timeout: Timeout = 120,
+    memory: Memory = 4,
+    regrade: Regrade = False,
+    dry_run: DryRun = False,
+    unsafe: Unsafe = False,
+    full: Full = False,
 ) -> None:
     """Grade the submissions of a unit: sandboxed, side by side, and resumable.
 
@@ -89,7 +86,6 @@ def grade(
 
     `course grade 01 --regrade --student ada` grades ada once more.
     """
-
     from course_lib.grading import classes
     from course_lib.grading.plan import Options, RunError
     from course_lib.grading.sandbox import Limits
@@ -123,9 +119,7 @@ def grade(
 
 def feedback(
     unit: Unit,
-    student: Annotated[
-        list[str] | None, typer.Option(help="Only this student; may be repeated.")
-    ] = None,
+    student: Students = None,
     db: Database = None,
 ) -> None:
     """Write a page for each student: points, messages, and outputs.
@@ -149,7 +143,7 @@ def feedback(
 def report(
     unit: Unit,
     db: Database = None,
-    csv: Annotated[bool, typer.Option("--csv", help="Write a table too.")] = False,
+    csv: Annotated[bool, Option("--csv", help="Write a table too.")] = False,
 ) -> None:
     """Write a page for the instructor: marks, exercises, messages, flags, costs.
 
@@ -173,7 +167,7 @@ def report(
 def answers(
     units: Units = None,
     verbose: Annotated[
-        bool, typer.Option("--verbose", "-v", help="One line for each answer.")
+        bool, Option("--verbose", "-v", help="One line for each answer.")
     ] = False,
 ) -> None:
     """Grade the bank of right and wrong answers, and print the mutation table.
@@ -206,9 +200,7 @@ def answers(
 
 
 def demo(
-    folder: Annotated[Path, typer.Option(help="Where the class is graded.")] = Path(
-        "demo"
-    ),
+    folder: Annotated[Path, Option(help="Where the class is graded.")] = DEMO,
 ) -> None:
     """Build unit 01, grade a small class, write feedback, and print the marks.
 
