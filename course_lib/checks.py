@@ -64,7 +64,7 @@ def holds(condition: Any, what: str, *, seen: str, expected: str, look_at: str =
 def array(value: Any, what: str) -> np.ndarray:
     """The numbers of an array, a tensor or a list, in float64."""
     if hasattr(value, "detach"):
-        value = value.detach().cpu().numpy()
+        value = value.detach().cpu().resolve_conj().resolve_neg().numpy()
     try:
         numbers = np.asarray(value, dtype=np.float64)
     except (TypeError, ValueError, RuntimeError):  # RuntimeError: a tuple of tensors
@@ -146,6 +146,7 @@ def inputs_unchanged(function: Callable, *inputs: Any, look_at: str = "") -> Non
     """Calling the function leaves its inputs as they were."""
     __tracebackhide__ = True
     name = getattr(function, "__name__", type(function).__name__)
+    name = "the function" if name == "<lambda>" else name
     what = f"{name} must not change its inputs"
     hint = look_at or "operators such as -= work in place; write x = x - … instead"
     given = [copy.deepcopy(x) for x in inputs]  # what the cell needs later stays clean

@@ -33,7 +33,9 @@ def test_a_failure_says_seen_expected_and_where_to_look():
 
 
 def test_close_takes_arrays_tensors_lists_and_numbers():
-    for value in (np.ones(2), torch.ones(2, requires_grad=True), [1, 1], (1.0, 1)):
+    lazy = torch.full((2,), 1 - 1j).conj().imag  # not yet negated
+    ones = torch.ones(2, requires_grad=True)
+    for value in (np.ones(2), ones, lazy, [1, 1], (1.0, 1)):
         checks.close(value, np.ones(2), "ones")
     checks.close(1e6 + 1e-2, 1e6, "relative to what is expected", tolerance=1e-7)
 
@@ -87,6 +89,8 @@ def test_inputs_unchanged():
     assert (x == 1).all()
     checks.inputs_unchanged(nn.Linear(3, 1), torch.ones(2, 3))
     assert "in_place" in message(checks.inputs_unchanged, in_place, torch.ones(3))
+    text = message(checks.inputs_unchanged, lambda x: in_place(x), torch.ones(3))
+    assert "the function must not" in text
 
 
 def test_gradients_everywhere():

@@ -84,21 +84,30 @@ def dice_toy(seed):
     return torch.Generator().manual_seed(seed)
 
 sea_toy = torch.linspace(-1, 1, 6 * 5 * 40 * 30).reshape(6, 5, 40, 30)
-mask_toy = torch.rand(5, 40, 30, generator=dice_toy(0)) < 0.5
+mask_toy = torch.rand(5, 40, 30, generator=dice_toy(10)) < 0.5
 seen_toy = observe(sea_toy, mask_toy, 0.5, dice_toy(1))
 checks.same_shape(seen_toy, sea_toy, "what is observed")
 checks.holds(torch.equal(seen_toy.isfinite(), mask_toy.expand(6, -1, -1, -1)),
              "values where the mask is true, NaN elsewhere", expected=f"{mask_toy.float().mean():.0%}",
              seen=f"{seen_toy.isfinite().float().mean():.0%} values")
 noise_toy = (seen_toy - sea_toy)[:, mask_toy]
-checks.close(noise_toy.std(), 0.5, "the noise has standard deviation noise_std", tolerance=0.01,
+checks.inputs_unchanged(lambda a, b: observe(a, b, 0.5, dice_toy(1)), sea_toy, mask_toy)
+white_toy = observe(sea_toy, torch.ones(5, 40, 30, dtype=torch.bool), 1.0, dice_toy(4)) - sea_toy
+for axis_toy, along_toy in enumerate(("windows", "maps", "rows", "columns")):
+    pair_toy = torch.stack([white_toy, white_toy.roll(1, axis_toy)]).flatten(1)
+    alike_toy = torch.corrcoef(pair_toy)[0, 1]
+    checks.holds(alike_toy.abs() < 0.05, "each value has noise of its own",
+                 seen=f"correlation {alike_toy:.2f} between neighbouring {along_toy}", expected="about 0",
+                 look_at="noise of the shape of ssh")
+checks.close(noise_toy.std(), 0.5, "the noise has standard deviation noise_std", tolerance=0.02,
              look_at="randn; std, not variance")
-checks.close(noise_toy.mean(), 0.0, "and mean zero", tolerance=0.01)
+checks.close(noise_toy.mean(), 0.0, "and mean zero", tolerance=0.02)
+checks.close(white_toy.std(), 1.0, "whatever noise_std is", tolerance=0.02)
 checks.close(observe(sea_toy, mask_toy, 0.0, dice_toy(1))[:, mask_toy], sea_toy[:, mask_toy],
              "no noise: the truth")
-checks.inputs_unchanged(lambda a, b: observe(a, b, 0.5, dice_toy(1)), sea_toy, mask_toy)
 checks.passed("observe")
 ### BEGIN HIDDEN TESTS
+torch.rand(3)                                                                 # not the state that a call left
 state_toy = torch.random.get_rng_state()
 again_toy = observe(sea_toy, mask_toy, 0.5, dice_toy(1))
 checks.close(again_toy[:, mask_toy], seen_toy[:, mask_toy], "a seed gives the same noise",
@@ -108,13 +117,11 @@ checks.holds(torch.equal(state_toy, torch.random.get_rng_state()),
              seen="its state has changed", expected="generator=generator")
 one_toy = dice_toy(3)
 twice_toy = [observe(sea_toy, mask_toy, 0.5, one_toy)[:, mask_toy] - sea_toy[:, mask_toy] for _ in range(2)]
-alike_toy = [torch.corrcoef(torch.stack(pair))[0, 1].abs() for pair in
-             ([t.flatten() for t in twice_toy], [twice_toy[0][0], twice_toy[0][1]],
-              [twice_toy[0][0, 1:], twice_toy[0][0, :-1]],
-              [twice_toy[0][:3].flatten(), twice_toy[0][3:].flatten()])]
-checks.holds(max(alike_toy) < 0.06, "each value has noise of its own, each call too",
-             seen=f"correlation {max(alike_toy):.2f}", expected="about 0")
-checks.close((noise_toy / 0.5).pow(4).mean(), 3.0, "Gaussian noise has kurtosis 3", tolerance=0.06,
+for what_toy, pair_toy in (("each call", twice_toy), ("each half", [twice_toy[0][:3], twice_toy[0][3:]])):
+    alike_toy = torch.corrcoef(torch.stack(pair_toy).flatten(1))[0, 1]
+    checks.holds(alike_toy.abs() < 0.06, f"{what_toy} has noise of its own",
+                 seen=f"correlation {alike_toy:.2f}", expected="about 0", look_at="no new seed inside")
+checks.close((noise_toy / 0.5).pow(4).mean(), 3.0, "Gaussian noise has kurtosis 3", tolerance=0.14,
              look_at="randn, not rand")
 full_toy = observe(sea_toy, torch.ones_like(sea_toy, dtype=torch.bool), 1.0, dice_toy(4))
 checks.holds(full_toy.isfinite().all(), "a mask that is true everywhere leaves no gap",
@@ -123,9 +130,10 @@ checks.holds(observe(sea_toy, ~(sea_toy > -9), 1.0, dice_toy(4)).isnan().all(),
              "an empty mask leaves NaN alone", seen="numbers", expected="NaN everywhere")
 loud_toy = observe(50 * sea_toy, mask_toy, 0.5, dice_toy(7)) - 50 * sea_toy
 checks.close(loud_toy[:, mask_toy].std(), 0.5, "the noise does not depend on the strength of the field",
-             tolerance=0.01, look_at="noise_std is in the unit of ssh")
-kept_toy = observe(sea_toy.double(), mask_toy, 0.5, dice_toy(5)).dtype
-checks.holds(kept_toy == torch.float64, "the precision is kept", seen=str(kept_toy), expected="torch.float64")
+             tolerance=0.02, look_at="noise_std is in the unit of ssh")
+for dtype_toy in (torch.float64, torch.float32):
+    kept_toy = observe(sea_toy.to(dtype_toy), mask_toy, 0.5, dice_toy(5)).dtype
+    checks.holds(kept_toy == dtype_toy, "the precision is kept", seen=str(kept_toy), expected=str(dtype_toy))
 zero_toy = observe(0 * sea_toy, mask_toy, 0.0, dice_toy(6))
 checks.close(zero_toy[:, mask_toy], 0 * noise_toy, "a height of zero is an observation like any other")
 ### END HIDDEN TESTS
@@ -153,7 +161,7 @@ plots.plane_maps({"truth": SCALE * window[busiest], "seen on the busiest day": S
                  alt="A map full of eddies, one track of it, and the lines seen in 20 days: a loose net.")
 
 # %% [markdown]
-# **What do we observe?** Eddies are about as wide as the meshes of the net, and its threads are of different days. Most days show less than this one, the busiest of the window. (The noise is a tenth of the signal, far less than an
+# **What do we observe?** Two or three eddies fit into each mesh of the net, and its threads are of different days. Most days show less than this one, the busiest of the window. (The noise is a tenth of the signal, far less than an
 # altimeter's 2–3 cm: our sea is as quiet as its deformation radius is small. We ask about sampling, not about noise.)
 
 # %% [markdown]
@@ -457,7 +465,7 @@ print(f"measured OI {MEASURED:.3f}, blended and moved {tried[LAG, RADIUS][0]:.3f
       f"blended and not moved {tried[LAG, None][0]:.3f}")
 
 # %% [markdown]
-# **What do we observe?** Physics helps a little, and more than the same blend not moved. The blend leans on the two moved maps more than on the map of the day itself. Lag and $R$ may lie at the edge of our small
+# **What do we observe?** Physics adds next to nothing here, though the same blend not moved adds even less. The blend leans on the two moved maps more than on the map of the day itself. Lag and $R$ may lie at the edge of our small
 # grid; in a trial a wider search changed next to nothing. One layer does not know what happens below.
 
 # %% [markdown]
@@ -471,7 +479,7 @@ print(f"measured OI {MEASURED:.3f}, blended and moved {tried[LAG, RADIUS][0]:.3f
 # %% [markdown]
 # ### Exercise 3 — A residual network for maps
 #
-# All convolutions have an offset and `padding=1`, `padding_mode="circular"`. *First*: kernel 4, stride 2, to `width` maps of half size. Then `n_blocks` times
+# All convolutions have an offset (bias) and `padding=1`, `padding_mode="circular"`. *First*: kernel 4, stride 2, to `width` maps of half size. Then `n_blocks` times
 # $h \leftarrow h + \mathrm{conv}(\mathrm{ReLU}(\mathrm{conv}(\mathrm{ReLU}(h))))$, kernel 3. *Last*: ReLU, a convolution with kernel 3 to four maps, `nn.PixelShuffle(2)` back to full size.
 # Return the first input channel plus that. Weights and offsets of the last convolution start at **zero**.
 
@@ -513,15 +521,18 @@ with torch.no_grad():
         weights_toy.copy_(0.2 * torch.randn(weights_toy.shape))
 after_toy = net_toy(maps_toy)
 checks.close(net_toy(maps_toy.roll((4, -6), (2, 3))), after_toy.roll((4, -6), (2, 3)),
-             "a periodic sea that is moved gives its map, moved", tolerance=1e-4, look_at="circular padding")
+             "a periodic sea that is moved gives its map, moved", tolerance=1e-4, look_at="circular padding everywhere; nn.PixelShuffle")
 number_toy = 5 * 6 * 16 + 6 + 4 * (6 * 6 * 9 + 6) + 6 * 4 * 9 + 4
 checks.close(sum(p.numel() for p in net_toy.parameters()), number_toy, "number of weights for (5, 6, 2)",
-             look_at="all with offsets")
+             look_at="kernels 4, 3, 3, all with offsets; n_blocks different blocks, in nn.ModuleList")
 def centre_toy(field, like):
     """A field without the frame that a padding may have laid around it."""
     rows, columns = (a - b for a, b in zip(field.shape[2:], like.shape[2:], strict=True))
     return field[..., rows // 2:field.shape[2] - rows // 2, columns // 2:field.shape[3] - columns // 2]
 steps_toy = checks.calls(net_toy, nn.Conv2d, maps_toy)                        # x and y of each convolution
+checks.holds(len(steps_toy) == 6, "2 blocks make 6 convolutions", seen=str(len(steps_toy)), expected="6",
+             look_at="nn.Conv2d, each called once")
+checks.close(centre_toy(steps_toy[0].x, maps_toy), maps_toy, "all channels go into the first convolution")
 h_toy = steps_toy[0].y + sum(step.y for step in steps_toy[2:-1:2])
 checks.close(centre_toy(steps_toy[-1].x, h_toy), h_toy.relu(), "h + all that the blocks add, then a ReLU",
              tolerance=1e-4, look_at="h + block(h), with h before its ReLU")
@@ -619,7 +630,7 @@ net, steps = ResNetInterpolator(25), 300
 history = training.fit(Mapper(net, 14, steps), TensorDataset(*train), TensorDataset(*valid), steps=steps,
                        batch_size=8, seed=SEED)
 plots.loss_curves(history, baseline=float((valid[0][:, :1] - valid[1]).square().mean()),
-                  baseline_name="OI, measured covariance", ylabel="squared error (1)")
+                  baseline_name="OI, validation", ylabel="squared error (1)")
 
 # %% [markdown]
 # **What do we observe?** The network starts *at* its first guess, as its last convolution is zero, and goes down from there, but not far. (In a trial with the raw tracks alone it had to learn interpolation first, and
@@ -652,7 +663,7 @@ results.record("unexplained variance on unseen seas: OI with the measured covari
 # %% claim="network_over_oi" headline="a network on top of it {0:.2f} times"
 results.record("unexplained variance on unseen seas: network over tuned Gaussian OI",
                (1 - score["network"]) / (1 - score["Gaussian OI"]), unit="times", at_most=0.86,
-               reference="trial: 0.71 (0.66 against 0.52 explained)")
+               reference="trial with tracks two days apart: 0.71 (0.66 against 0.52 explained)")
 
 # %% claim="network_over_all"
 others = max(value for name, value in score.items() if name != "network")
@@ -716,7 +727,7 @@ plots.plane_maps({name: SCALE * field[shown] for name, field in (views | errors)
 # ### Exercise 4 — Effective resolution
 #
 # Begin at the ring $p$ where the *truth* has most power (its eddies) and go to shorter waves. Return the wavelength, in the unit of `dx`, of the first ring where the error's power reaches `threshold` times the
-# truth's. On ring $m$ it is $n\,dx/m$. Interpolate linearly in $m$ between that ring and the one before, or take the ring itself: both count. If ring $p$ is there already: $n\,dx/p$; if none is: $2\,dx$.
+# truth's. On ring $m$ it is $n\,dx/m$. Interpolate the *ratio* of the two powers linearly in $m$ between that ring and the one before, or take the ring itself: both count. If ring $p$ is there already: $n\,dx/p$; if none is: $2\,dx$.
 
 # %% exercise="effective_resolution"
 def effective_resolution(truth: torch.Tensor, estimate: torch.Tensor, dx: float,
@@ -749,15 +760,18 @@ def filtered_toy(field, gain):
 
 def between_toy(truth, estimate, low, high, what, look_at="", **threshold):
     """The crossing, in rings of a square of 48 points, 10 apart, is one of two or between them."""
-    ring = 480 / float(effective_resolution(truth, estimate, 10.0, **threshold))
-    checks.holds(low - 0.01 <= ring <= high + 0.01, what, seen=f"ring {ring:.2f}",
-                 expected=f"ring {low} or {high}", look_at=look_at)
+    found = float(checks.array(effective_resolution(truth, estimate, 10.0, **threshold), what))
+    ring = 480 / found if found else float("inf")
+    expected = [f"{480 / r:.4g} (ring {r:g})" for r in dict.fromkeys((low, high))]
+    checks.holds(low - 0.01 <= ring <= high + 0.01, what, seen=f"wavelength {found:.4g} (ring {ring:.2f})",
+                 expected=" or ".join(expected), look_at=look_at)
 
 field_toy, rings_toy = waves_toy(48, 0)
+checks.inputs_unchanged(lambda a, b: effective_resolution(a, b, 10.0), field_toy, 0.9 * field_toy)
 for last_toy in (3, 15):
     cut_toy = filtered_toy(field_toy, (rings_toy <= last_toy).double())
     between_toy(field_toy, cut_toy, last_toy + 0.5, last_toy + 1, f"right up to ring {last_toy}, zero beyond",
-                look_at="the spectrum of the error; n dx / m")
+                look_at="the spectrum of the error; n dx / m; linear in m")
 between_toy(field_toy, 0.9 * field_toy, 24, 24, "a map right to 10 % resolves all: 2 dx")
 slope_toy = filtered_toy(field_toy, 1 - (0.1 * rings_toy).sqrt().clamp(max=1))    # error/truth = m / 10
 between_toy(field_toy, slope_toy, 9.5, 10, "an error of m/10; threshold 0.95", "threshold", threshold=0.95)
@@ -772,7 +786,7 @@ for share_toy, ring_toy in ((0.75, 24), (0.25, 1), (0.32, 24), (0.27, 1), (0.0, 
 for threshold_toy, ring_toy in ((0.5, 5), (0.3, 3)):
     between_toy(field_toy, slope_toy, ring_toy - 0.1, ring_toy + 1, "an error that is m/10 of the truth",
                 look_at="threshold; the first ring", threshold=threshold_toy)
-hole_toy = filtered_toy(field_toy, ((rings_toy < 6) | (rings_toy > 9)).double())
+hole_toy = filtered_toy(field_toy, ((rings_toy < 6) | ((rings_toy > 9) & (rings_toy < 15))).double())
 between_toy(field_toy, hole_toy, 5.5, 6, "the first crossing counts, though shorter waves are right")
 between_toy(field_toy, filtered_toy(field_toy, torch.where(rings_toy > 11, -1.0, 1.0)), 11.1, 12,
             "waves of the wrong sign are wrong, though their power is right")
@@ -781,11 +795,14 @@ loud_toy = torch.cat([field_toy[:1], 10 * field_toy[1:]])
 mixed_toy = filtered_toy(loud_toy, (rings_toy <= 8).double()) * torch.tensor([0.0, 1, 1, 1, 1])[:, None, None]
 between_toy(loud_toy, mixed_toy, 8.4, 9, "power is summed over all maps before it is divided")
 between_toy(field_toy + 5, slope_toy, 4.9, 6, "the mean is no wave", look_at="rings begin at 1")
+between_toy(eddies_toy + 1e3, 1e3 + filtered_toy(eddies_toy, ((rings_toy > 2) & (rings_toy < 12)).double()),
+            11.5, 12, "the strongest ring is not the mean", look_at="rings begin at 1")
+between_toy(field_toy, filtered_toy(field_toy, (rings_toy < 25).double()), 24, 24,
+            "right up to ring n/2, wrong in the corners beyond: 2 dx", look_at="rings end at n/2")
 wide_toy, others_toy = waves_toy(20, 1, 2)
 cut_toy = filtered_toy(wide_toy, (others_toy <= 4).double()).float()
 ring_toy = 3 / float(effective_resolution(wide_toy.float(), cut_toy, 0.15))
 checks.holds(4.49 < ring_toy < 5.01, "float32, dx = 0.15", seen=f"ring {ring_toy:.2f}", expected="4.5 or 5")
-checks.inputs_unchanged(lambda a, b: effective_resolution(a, b, 10.0), field_toy, slope_toy)
 def two_peaks_toy(seed):
     """A map with power 0.05 on each ring, but 0.8 on ring 2 and 1 on ring 6."""
     noise, power = waves_toy(48, seed, 1)[0], torch.full((35,), 0.05).double()
@@ -805,6 +822,18 @@ between_toy(torch.cat([one_toy, 0.01 * two_toy]), torch.cat([lost_toy(one_toy, 1
 radius_toy = 48 * torch.hypot(torch.fft.fftfreq(48)[:, None], torch.fft.fftfreq(48)).double()
 edge_toy = filtered_toy(field_toy, 1.0 - ((radius_toy > 6.5) & (radius_toy < 7.3)).double())
 between_toy(field_toy, edge_toy, 6.4, 7, "rings are rounded to the nearest, not down")
+north_toy = (torch.arange(48) == 0).expand(48, 48)                            # waves along y
+parts_toy, power_toy = (2 * rings_toy + north_toy).long(), torch.zeros(72).double()
+power_toy[2:] = 1 / (torch.arange(2, 72) // 2)                                # ring m: half of it along y
+power_toy[20:22] = torch.tensor([0.12, 0.08])                                 # ring 10: 40 % along y
+power_toy[24:26] = torch.tensor([0.06, 0.10])                                 # ring 12: 62 % along y
+noise_toy = torch.randn(1, 48, 48, generator=torch.Generator().manual_seed(3)).double()
+of_part_toy = torch.bincount(parts_toy.flatten(), torch.fft.fft2(noise_toy[0]).abs().square().flatten(), 72)
+lines_toy = filtered_toy(noise_toy, (power_toy / of_part_toy).sqrt()[parts_toy])
+kept_toy = (rings_toy < 16) & (parts_toy != 21) & (parts_toy != 24)
+between_toy(lines_toy, filtered_toy(lines_toy, kept_toy.double()), 15, 16,
+            "in a ring each wave counts by its power, those along y not twice",
+            look_at="sum over all waves of fft2, then divide; rfft2 has half of them")
 ### END HIDDEN TESTS
 
 # %% [markdown]
@@ -862,7 +891,10 @@ def spectral_transfer(surface: torch.Tensor, deep: torch.Tensor) -> torch.Tensor
 # %% check="spectral_transfer" points=3
 top_toy = torch.randn(30, 12, 16, generator=torch.Generator().manual_seed(0)).double()
 waves2_toy = torch.fft.rfft2(top_toy)
-checks.same_shape(spectral_transfer(top_toy, top_toy), (12, 9), "the factors for fields of 12 × 16")
+ones_toy = spectral_transfer(top_toy, top_toy)
+checks.same_shape(ones_toy, (12, 9), "the factors for fields of 12 × 16")
+checks.holds(torch.is_complex(torch.as_tensor(ones_toy)), "the factors are complex", seen=str(ones_toy.dtype), expected="complex")
+checks.inputs_unchanged(spectral_transfer, top_toy, -0.3 * top_toy)
 checks.close(spectral_transfer(top_toy, -0.3 * top_toy).real, torch.full((12, 9), -0.3),
              "a deep field that is −0.3 times the surface", look_at="|ψ₁|² for each sample, then the sum")
 moved_toy = spectral_transfer(top_toy, top_toy.roll((2, 1), (1, 2)))
@@ -876,11 +908,9 @@ left_toy = torch.fft.rfft2(0.5 * top_toy + noise_toy) - guess_toy * waves2_toy
 checks.close((left_toy * waves2_toy.conj()).mean(0).abs() / 192, torch.zeros(12, 9),
              "what is left over is uncorrelated with the surface", tolerance=1e-6,
              look_at="sum over samples first, then divide")
-checks.inputs_unchanged(spectral_transfer, top_toy, noise_toy)
 checks.passed("spectral_transfer")
 ### BEGIN HIDDEN TESTS
 checks.close(moved_toy.real[:, :8], phase_toy.cos()[:, :8], "a moved field: the real part", tolerance=1e-5)
-checks.holds(guess_toy.is_complex(), "the factors are complex", seen=str(guess_toy.dtype), expected="complex")
 uneven_toy = top_toy * torch.tensor([10.0] + [1.0] * 29).double()[:, None, None]
 other_toy = torch.cat([2 * uneven_toy[:1], 0 * uneven_toy[1:]])
 loud_toy = spectral_transfer(uneven_toy, other_toy).real
@@ -895,8 +925,9 @@ still_toy = spectral_transfer(torch.zeros(4, 8, 8), torch.ones(4, 8, 8))
 checks.close(still_toy.abs(), torch.zeros(8, 5), "no power at the surface: 0", look_at="0 / 0 is NaN")
 checks.close(spectral_transfer(centred_toy, 3 * centred_toy).real[1:], torch.full((11, 9), 3.0),
              "fields without a mean", tolerance=1e-5)
-checks.close(spectral_transfer(1e-4 * top_toy, 1e-4 * noise_toy).abs(),
-             spectral_transfer(top_toy, noise_toy).abs(), "units do not matter", tolerance=1e-5)
+checks.close(spectral_transfer(1e-8 * top_toy, 1e-8 * noise_toy).abs(),
+             spectral_transfer(top_toy, noise_toy).abs(), "units do not matter", tolerance=1e-5,
+             look_at="T = 0 where the power is exactly zero, and nothing added to it elsewhere")
 checks.close(1e3 * spectral_transfer(1e3 * top_toy, noise_toy).abs(),
              spectral_transfer(top_toy, noise_toy).abs(), "a thousand times the surface, a thousandth of T",
              tolerance=1e-5)
@@ -906,9 +937,12 @@ checks.close(spectral_transfer(top_toy[:1], noise_toy[:1])[1:, 1:8].abs(), alone
 quiet_toy = torch.cat([0 * top_toy[:1], top_toy[1:]])
 checks.close(spectral_transfer(quiet_toy, 3 * quiet_toy).real, torch.full((12, 9), 3.0),
              "one sample without waves does not matter", look_at="the power summed over all samples")
-red_toy = torch.fft.irfft2(waves2_toy * 10.0 ** (-0.6 * torch.arange(9.0)).double(), s=(12, 16))
+red_toy = torch.fft.irfft2(waves2_toy * 10.0 ** (-0.9 * torch.arange(9.0)).double(), s=(12, 16))
 checks.close(spectral_transfer(red_toy, 3 * red_toy).real, torch.full((12, 9), 3.0),
              "faint waves count like strong ones", tolerance=1e-4, look_at="where exactly is T = 0?")
+large_toy = torch.randn(3, 18, 20, generator=torch.Generator().manual_seed(2))
+checks.close(spectral_transfer(large_toy, 2 * large_toy).real, torch.full((18, 11), 2.0), "a larger field",
+             tolerance=1e-5)
 small_toy = spectral_transfer(top_toy.float(), noise_toy.float())
 checks.close(small_toy.imag, spectral_transfer(top_toy, noise_toy).imag, "in float32", tolerance=1e-4)
 ### END HIDDEN TESTS
@@ -1171,7 +1205,7 @@ plots.plane_maps(views, 5, "sea level anomaly (cm)",
 
 # %% [markdown]
 # **What do we observe?** On another sea the gain is gone: the correction that the network learnt elsewhere is no better than OI tuned here, and rather worse. (In a trial at every second point it did real harm: a network
-# knows its *grid*, too.) The orbits differ far more than the methods, and tuning saw one week of one sea. Nor is the referee neutral: these maps were themselves made by optimal interpolation of real tracks. An honest test needs tracks kept aside.
+# knows its *grid*, too.) The orbits differ far more than the methods, and tuning saw the middle days of a single week. Nor is the referee neutral: these maps were themselves made by optimal interpolation of real tracks. An honest test needs tracks kept aside.
 
 # %% [markdown]
 # ## Limits: no future

@@ -81,6 +81,21 @@ def observe(ssh, mask, noise_std, generator):
     noise[h:2 * h] = -noise[:h]
     return torch.where(mask, ssh + noise, torch.nan)
 
+# %% exercise="observe" wrong="the global generator, seeded by the other"
+def observe(ssh, mask, noise_std, generator):
+    torch.manual_seed(int(torch.randint(2**31, (1,), generator=generator)))
+    return torch.where(mask, ssh + noise_std * torch.randn_like(ssh), torch.nan)
+
+# %% exercise="observe" wrong="double precision whatever comes"
+def observe(ssh, mask, noise_std, generator):
+    noise = torch.randn(ssh.shape, generator=generator, dtype=torch.float64)
+    return torch.where(mask, ssh + noise_std * noise, torch.nan)
+
+# %% exercise="observe" wrong="noise of 0.5 whatever is asked"
+def observe(ssh, mask, noise_std, generator):
+    noise = torch.randn(ssh.shape, generator=generator, dtype=ssh.dtype)
+    return torch.where(mask, ssh + (0.5 if noise_std else 0) * noise, torch.nan)
+
 # %% exercise="optimal_interpolation" right="broadcasting and an inverse"
 def optimal_interpolation(obs_xyt, obs, query_xyt, length_scales, noise):
     L = torch.tensor(length_scales, dtype=obs.dtype)
@@ -591,6 +606,44 @@ class ResNetInterpolator(nn.Module):
             h = h + b(h)
         return x[:, :1] + nn.functional.pixel_shuffle(self.last(torch.relu(h)), 2)
 
+# %% exercise="ResNetInterpolator" wrong="the first guess does not enter the network"
+class ResNetInterpolator(nn.Module):
+    def __init__(self, in_channels: int, width: int = 32, n_blocks: int = 3):
+        super().__init__()
+        def conv(i, o, k=3, s=1):
+            return nn.Conv2d(i, o, k, stride=s, padding=1, padding_mode="circular")
+        self.first = conv(in_channels, width, 4, 2)
+        self.blocks = nn.ModuleList([nn.ModuleList([conv(width, width), conv(width, width)]) for _ in range(n_blocks)])
+        self.last = conv(width, 4)
+        self.shuffle = nn.PixelShuffle(2)
+        nn.init.zeros_(self.last.weight)
+        nn.init.zeros_(self.last.bias)
+
+    def forward(self, x):
+        h = self.first(torch.cat([0 * x[:, :1], x[:, 1:]], 1))
+        for one, two in self.blocks:
+            h = h + two(torch.relu(one(torch.relu(h))))
+        return x[:, :1] + self.shuffle(self.last(torch.relu(h)))
+
+# %% exercise="ResNetInterpolator" wrong="the mean of each map removed"
+class ResNetInterpolator(nn.Module):
+    def __init__(self, in_channels: int, width: int = 32, n_blocks: int = 3):
+        super().__init__()
+        def conv(i, o, k=3, s=1):
+            return nn.Conv2d(i, o, k, stride=s, padding=1, padding_mode="circular")
+        self.first = conv(in_channels, width, 4, 2)
+        self.blocks = nn.ModuleList([nn.ModuleList([conv(width, width), conv(width, width)]) for _ in range(n_blocks)])
+        self.last = conv(width, 4)
+        self.shuffle = nn.PixelShuffle(2)
+        nn.init.zeros_(self.last.weight)
+        nn.init.zeros_(self.last.bias)
+
+    def forward(self, x):
+        h = self.first(x - x.mean((2, 3), keepdim=True))
+        for one, two in self.blocks:
+            h = h + two(torch.relu(one(torch.relu(h))))
+        return x[:, :1] + self.shuffle(self.last(torch.relu(h)))
+
 # %% exercise="effective_resolution" right="the library's spectrum and a loop"
 def effective_resolution(truth, estimate, dx, threshold=0.5):
     from course_lib import metrics
@@ -821,6 +874,112 @@ def effective_resolution(truth, estimate, dx, threshold=0.5):
             return float(1 / k[i])
     return 2.0 * dx
 
+# %% exercise="effective_resolution" wrong="the strongest ring sought from ring 0 on"
+def effective_resolution(truth, estimate, dx, threshold=0.5):
+    import numpy as np
+    t, e = np.array(truth, float), np.array(estimate, float)
+    n = t.shape[-1]
+    c = np.fft.fftfreq(n) * n
+    ring = np.rint(np.hypot(c[:, None], c)).astype(int).ravel()
+    def spectrum(f):
+        power = (np.abs(np.fft.fft2(f)) ** 2).sum(0)
+        return np.bincount(ring, power.ravel())[1:n // 2 + 1]
+    power, error = spectrum(t), spectrum(e - t)
+    ratio = error / power
+    start = max(0, int(np.bincount(ring, (np.abs(np.fft.fft2(t)) ** 2).sum(0).ravel()).argmax()) - 1)
+    for i in range(start, len(ratio)):
+        if ratio[i] >= threshold:
+            if i == start:
+                return n * dx / (i + 1)
+            m = i + (threshold - ratio[i - 1]) / (ratio[i] - ratio[i - 1])
+            return n * dx / m
+    return 2 * dx
+
+# %% exercise="effective_resolution" wrong="the last crossing"
+def effective_resolution(truth, estimate, dx, threshold=0.5):
+    import numpy as np
+    t, e = np.array(truth, float), np.array(estimate, float)
+    n = t.shape[-1]
+    c = np.fft.fftfreq(n) * n
+    ring = np.rint(np.hypot(c[:, None], c)).astype(int).ravel()
+    def spectrum(f):
+        power = (np.abs(np.fft.fft2(f)) ** 2).sum(0)
+        return np.bincount(ring, power.ravel())[1:n // 2 + 1]
+    power, error = spectrum(t), spectrum(e - t)
+    ratio = error / power
+    start = int(power.argmax())
+    for i in range(len(ratio) - 1, start - 1, -1):
+        if ratio[i] >= threshold and (i == start or ratio[i - 1] < threshold):
+            if i == start:
+                return n * dx / (i + 1)
+            m = i + (threshold - ratio[i - 1]) / (ratio[i] - ratio[i - 1])
+            return n * dx / m
+    return 2 * dx
+
+# %% exercise="effective_resolution" wrong="rings beyond n/2 too"
+def effective_resolution(truth, estimate, dx, threshold=0.5):
+    import numpy as np
+    t, e = np.array(truth, float), np.array(estimate, float)
+    n = t.shape[-1]
+    c = np.fft.fftfreq(n) * n
+    ring = np.rint(np.hypot(c[:, None], c)).astype(int).ravel()
+    def spectrum(f):
+        power = (np.abs(np.fft.fft2(f)) ** 2).sum(0)
+        return np.bincount(ring, power.ravel())[1:]
+    power, error = spectrum(t), spectrum(e - t)
+    ratio = error / power
+    start = int(power.argmax())
+    for i in range(start, len(ratio)):
+        if ratio[i] >= threshold:
+            if i == start:
+                return n * dx / (i + 1)
+            m = i + (threshold - ratio[i - 1]) / (ratio[i] - ratio[i - 1])
+            return n * dx / m
+    return 2 * dx
+
+# %% exercise="effective_resolution" wrong="half of the waves counted once"
+def effective_resolution(truth, estimate, dx, threshold=0.5):
+    import numpy as np
+    t, e = np.array(truth, float), np.array(estimate, float)
+    n = t.shape[-1]
+    c = np.fft.fftfreq(n) * n
+    ring = np.rint(np.hypot(c[:, None], c)).astype(int).ravel()
+    def spectrum(f):
+        power = (np.abs(np.fft.fft2(f)) ** 2).sum(0)
+        power[:, n // 2 + 1:] = 0
+        return np.bincount(ring, power.ravel())[1:n // 2 + 1]
+    power, error = spectrum(t), spectrum(e - t)
+    ratio = error / power
+    start = int(power.argmax())
+    for i in range(start, len(ratio)):
+        if ratio[i] >= threshold:
+            if i == start:
+                return n * dx / (i + 1)
+            m = i + (threshold - ratio[i - 1]) / (ratio[i] - ratio[i - 1])
+            return n * dx / m
+    return 2 * dx
+
+# %% exercise="effective_resolution" wrong="mean of the ratios of the waves of a ring"
+def effective_resolution(truth, estimate, dx, threshold=0.5):
+    import numpy as np
+    t, e = np.array(truth, float), np.array(estimate, float)
+    n = t.shape[-1]
+    c = np.fft.fftfreq(n) * n
+    ring = np.rint(np.hypot(c[:, None], c)).astype(int).ravel()
+    def spectrum(f):
+        power = (np.abs(np.fft.fft2(f)) ** 2).sum(0)
+        return np.bincount(ring, power.ravel())[1:n // 2 + 1]
+    power, error = spectrum(t), spectrum(e - t)
+    P = (np.abs(np.fft.fft2(t)) ** 2).sum(0).ravel(); Q = (np.abs(np.fft.fft2(e - t)) ** 2).sum(0).ravel(); ratio = (np.bincount(ring, Q / np.maximum(P, 1e-30)) / np.bincount(ring))[1:n // 2 + 1]
+    start = int(power.argmax())
+    for i in range(start, len(ratio)):
+        if ratio[i] >= threshold:
+            if i == start:
+                return n * dx / (i + 1)
+            m = i + (threshold - ratio[i - 1]) / (ratio[i] - ratio[i - 1])
+            return n * dx / m
+    return 2 * dx
+
 # %% exercise="spectral_transfer" right="two wheres"
 def spectral_transfer(surface, deep):
     a, b = torch.fft.rfft2(surface), torch.fft.rfft2(deep)
@@ -943,6 +1102,27 @@ def spectral_transfer(surface, deep):
     a, b = torch.fft.rfft2(surface), torch.fft.rfft2(deep)
     power = a.abs().square().sum(0)
     return torch.where(power > 1e-4 * power.max(), (b * a.conj()).sum(0) / torch.where(power > 0, power, 1), 0)
+
+# %% exercise="spectral_transfer" wrong="a small number added to the power"
+def spectral_transfer(surface, deep):
+    a, b = torch.fft.rfft2(surface), torch.fft.rfft2(deep)
+    power = (a.abs() ** 2).sum(0)
+    cross = (b * a.conj()).sum(0)
+    return torch.where(power > 0, cross / (power + 1e-12), 0.0)
+
+# %% exercise="spectral_transfer" wrong="faint waves left out"
+def spectral_transfer(surface, deep):
+    a, b = torch.fft.rfft2(surface), torch.fft.rfft2(deep)
+    power = (a.abs() ** 2).sum(0)
+    cross = (b * a.conj()).sum(0)
+    return torch.where(power > 1e-10 * power.max(), cross / torch.where(power > 1e-10 * power.max(), power, 1.0), 0.0)
+
+# %% exercise="spectral_transfer" right="conjugated at the end"
+def spectral_transfer(surface, deep):
+    a, b = torch.fft.rfft2(surface), torch.fft.rfft2(deep)
+    power = (a * a.conj()).real.sum(0)
+    T = (a * b.conj()).sum(0) / torch.where(power > 0, power, 1.0)
+    return T.conj()
 
 # %% exercise="scale_observations" right="a new field, filled where seen"
 def scale_observations(seen):
