@@ -6,12 +6,15 @@
     ∂T/∂t + u ∂T/∂x + v ∂T/∂y = DΔT   on a doubly periodic plane
 
 A step follows each grid point back to where its water came from and reads the tracer
-there by a cubic spline (semi-Lagrangian: stable at any step). Diffusion is exact in
-Fourier space, half before and half after. Many tracers advance at once, on CPU or GPU.
+there by a cubic spline (semi-Lagrangian: water may cross many cells in a step). A flow
+that strains makes ever shorter waves; those of less than four cells are damped at the
+rate of its strain, or a spline would let them grow. Diffusion is exact in Fourier
+space, half before and half after. Many tracers advance at once, on CPU or GPU.
 
-Errors: a uniform flow keeps the mean, another one nearly so (that of moving patterns
-strays by 1e-4 standard deviations in 5 frames). An edge between 0 and 1 overshoots by
-0.11 in a step, its corners by 0.23; about twice that in hundreds of steps.
+Errors: a Gaussian turned once on 64² points in 128 steps is wrong by 0.7 % of its
+height, on 128² by 0.08 %. A uniform flow keeps the mean, another one nearly so (that of
+moving patterns strays by 1e-4 standard deviations in 5 frames). An edge between 0 and 1
+overshoots by 0.11 in a step, its corners by 0.23; about twice that in hundreds of steps.
 
 Sources: Staniforth and Côté (1991), Mon. Weather Rev. 119, 2206–2223 (semi-Lagrangian
 schemes); Unser (1999), IEEE Signal Process. Mag. 16(6), 22–38 (splines).
@@ -23,11 +26,13 @@ from typing import NamedTuple
 
 import torch
 
+from course_lib.datasets import UnstableStep
+
 Velocity = torch.Tensor | Callable[[float], torch.Tensor]
 
 DIFFUSIVITY = 0.02  # pixels² a frame, of moving patterns
 LONGEST_MOVE = 0.7  # pixels a frame, of moving patterns
-ITERATIONS = 3  # for the midpoint of a trajectory
+SHORT, DAMPING = 0.5 * math.pi, 10.0  # radians a cell: waves of less than 4 cells
 
 
 @torch.no_grad()
@@ -47,19 +52,22 @@ def advect(
     tracer: (…, ny, nx), of any device and type, which are kept. u, v: velocity along x
     (columns) and y (rows) in m/s: tensors that broadcast to the tracer's shape, or
     callables that give them at a time in s. dt, dx: s, m; diffusivity: m²/s.
-    Trajectories are second order in dt; they cross where dt |∇u| > 1. Raises ValueError
-    for another shape, and for a step or diffusivity out of bounds.
+    Trajectories are of order 4 in dt, of order 2 in a flow that evolves. Raises
+    ValueError for another shape, for NaN, for a step or diffusivity out of bounds, and
+    UnstableStep where the tracer blows up, which takes dt |∇u| > 1.
     """
     check(tracer, n_steps, every, (dt, dx, diffusivity))
     spread = half_diffusion(tracer, dt, dx, diffusivity)
     steady = not (callable(u) or callable(v))
-    now, kept, origin = tracer, [tracer], None
+    now, kept, origin, fade = tracer, [tracer], None, spread
     for step in range(1, n_steps + 1):
         if origin is None or not steady:
-            flow = (at_time(w, (step - 0.5) * dt, tracer) for w in (u, v))
-            origin = departure(*flow, dt, dx)
-        now = filtered(origin(filtered(now, spread / spline_response(now))), spread)
+            flow = [at_time(w, (step - 0.5) * dt, tracer) for w in (u, v)]
+            origin = Spline(*departure(*flow, dt, dx))
+            fade = spread * damping(*(w * dt / dx for w in flow))
+        now = filtered(origin(filtered(now, spread / spline_response(now))), fade)
         if step % every == 0:
+            check_stable(now, step, dt)
             kept.append(now)
     return torch.stack(kept, dim=-3)
 
@@ -73,10 +81,21 @@ def check(
             "a tracer is floating point, (…, ny, nx), with 4 points or more each way; "
             f"seen {tracer.dtype}, {tuple(tracer.shape)}"
         )
+    if missing := int((~tracer.isfinite()).sum()):
+        raise ValueError(f"{missing} values of the tracer are NaN: fill land first")
     if min(units[:2]) <= 0 or units[2] < 0 or n_steps < 0 or every < 1:
         raise ValueError(
             "dt, dx > 0, diffusivity, n_steps >= 0, every >= 1; seen "
             f"{', '.join(map(str, (*units, n_steps, every)))}"
+        )
+
+
+def check_stable(tracer: torch.Tensor, step: int, dt: float) -> None:
+    """Raise UnstableStep where a tracer is no longer finite."""
+    if not tracer.isfinite().all():
+        raise UnstableStep(
+            f"the tracer is not finite after {step} steps of {dt:g} s: take shorter "
+            "ones, with dt |∇u| < 1"
         )
 
 
@@ -132,19 +151,44 @@ def nearby(
     return [(first + step) % n for step in (-1, 0, 1, 2)], weights
 
 
-def departure(u: torch.Tensor, v: torch.Tensor, dt: float, dx: float) -> Spline:
-    """Where the water at each grid point was a step ago, by the midpoint rule.
+def departure(
+    u: torch.Tensor, v: torch.Tensor, dt: float, dx: float
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """How far away, in pixels along y and x, the water at each point was a step ago.
 
-    x_d = x − dt u(x_m),  x_m = x − (dt/2) u(x_m)
+    The classical Runge–Kutta step of dx/ds = −u(x), from the grid point back.
 
     u, v: (…, ny, nx), m/s, in the middle of the step.
     """
-    move_y, move_x = -v * (dt / dx), -u * (dt / dx)
-    splines = [filtered(w, 1 / spline_response(w)) for w in (move_y, move_x)]
-    for _ in range(ITERATIONS):
-        midpoint = Spline(move_y / 2, move_x / 2)
-        move_y, move_x = (midpoint(coefficients) for coefficients in splines)
-    return Spline(move_y, move_x)
+    first = -v * (dt / dx), -u * (dt / dx)
+    splines = [filtered(w, 1 / spline_response(w)) for w in first]
+
+    def at(move: tuple[torch.Tensor, ...], share: float) -> tuple[torch.Tensor, ...]:
+        place = Spline(share * move[0], share * move[1])
+        return tuple(place(coefficients) for coefficients in splines)
+
+    second = at(first, 0.5)
+    third = at(second, 0.5)
+    slopes = zip(first, second, third, at(third, 1.0), strict=True)
+    move_y, move_x = ((a + 2 * b + 2 * c + d) / 6 for a, b, c, d in slopes)
+    return move_y, move_x
+
+
+def damping(u: torch.Tensor, v: torch.Tensor) -> torch.Tensor:
+    """Fourier response that damps the shortest waves at the rate of the strain.
+
+    exp(−10 s (|k| − π/2)⁴) where |k| > π/2 radians a cell, else 1; s is the largest
+    difference of u or v, in pixels a step, between neighbours: 0 in a uniform flow,
+    which needs no damping.
+    """
+    differences = [
+        (w - w.roll(1, axis)).abs().amax((-2, -1), keepdim=True)
+        for w in (u, v)
+        for axis in (-2, -1)
+    ]
+    k_y, k_x = wavenumbers(u)
+    short = ((k_y**2 + k_x**2).sqrt() - SHORT).clamp(min=0)
+    return torch.exp(-DAMPING * torch.stack(differences).amax(0) * short**4)
 
 
 def wavenumbers(field: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
