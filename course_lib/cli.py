@@ -117,9 +117,15 @@ def data_command(
     rebuild: Annotated[
         bool, typer.Option("--rebuild", help="Simulate it again from its seed.")
     ] = False,
-    size: Annotated[int | None, typer.Option(help="Points along a side.")] = None,
-    members: Annotated[int | None, typer.Option(help="Seas, each on its own.")] = None,
-    snapshots: Annotated[int | None, typer.Option(help="Kept of each sea.")] = None,
+    size: Annotated[
+        int | None, typer.Option(help="Points along a side.", min=1)
+    ] = None,
+    members: Annotated[
+        int | None, typer.Option(help="Seas, each on its own.", min=1)
+    ] = None,
+    snapshots: Annotated[
+        int | None, typer.Option(help="Kept of each sea.", min=1)
+    ] = None,
     output: Annotated[
         Path | None, typer.Option(help="Write to this .nc file instead.")
     ] = None,
@@ -140,16 +146,22 @@ def data_command(
     from course_lib.datasets import recipes, samples
 
     try:
+        if not rebuild and any((size, members, snapshots, output)):
+            stop("Another size, or file, is for a new simulation; mend: --rebuild")
         if name is None or not rebuild:
             return list_samples(name)
         recipe = samples.recipe(name).larger(size, members, snapshots)
         file = output or samples.path(name)
         if output is None and recipe != samples.recipe(name):
             stop("A larger sample needs a file of its own; mend: --output FILE.nc")
+        if file.suffix != ".nc":
+            stop(f"{file} is no netCDF name; mend: --output {file}.nc")
         with progress() as bar:
             recipes.rebuild(recipe, file, advancing(bar, f"Simulating {name}"))
-    except (ValueError, OSError) as error:
+    except ValueError as error:
         stop(str(error))
+    except OSError as error:  # a full disk
+        stop(f"{output or name}: {error}; what is done stays: run it again to go on")
     console.print(f"{file}: {file.stat().st_size / 1e6:.1f} MB")
 
 

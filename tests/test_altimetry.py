@@ -135,6 +135,15 @@ def test_undeclared_fill_values_and_velocities(tmp_path):
     assert sla.attrs["standard_name"] == "sea_surface_height_above_sea_level"
 
 
+def test_heights_of_two_kinds_are_not_mixed(tmp_path):
+    files = [
+        packed(tmp_path / f"{name}.nc", sea(2)[i : i + 1], name)
+        for i, name in enumerate(("adt", "sla"))
+    ]
+    with pytest.raises(ValueError, match=r"adt in .*adt.nc, sla in .*sla.nc: open"):
+        altimetry.open_maps(files)
+
+
 def test_bad_files_are_named(tmp_path):
     good = packed(tmp_path / "good.nc", sea())
     with pytest.raises(FileNotFoundError, match=r"none.nc: correct the path"):
@@ -181,6 +190,16 @@ def test_boxes_in_either_convention(west):
         np.testing.assert_allclose(part.ssh, again)
     with pytest.raises(ValueError, match=r"cover -60.5 to 60.5"):
         altimetry.box(maps, (70, 80), (0, 10))
+
+
+def test_a_box_wider_than_the_maps_keeps_them_whole():
+    maps = on_sphere(lambda p, q: q + 0 * p, np.arange(30.0, 40), np.arange(-40.0, 21))
+    maps = maps.to_dataset(name="ssh")
+    part = altimetry.box(maps, (30, 35), (0, 360))
+    np.testing.assert_array_equal(part.longitude, maps.longitude)
+    np.testing.assert_array_equal(part.ssh, maps.ssh[:6])
+    with pytest.raises(ValueError, match=r"leaves out the middle.*western one first"):
+        altimetry.box(maps, (30, 35), (10, -30))
 
 
 def test_sea_box_is_free_of_land_at_all_times_and_the_most_energetic():

@@ -103,6 +103,10 @@ def test_derivatives_beside_land_edges_and_around_the_globe():
     np.testing.assert_allclose(
         slope * R, 3 * np.cos(3 * np.deg2rad(wave.longitude)), atol=2e-5
     )
+    bent = on_sphere(lambda p, q: np.sin(5 * p), np.arange(30.0, 41), np.arange(4.0))
+    edge = geostrophy.derivative(bent, "latitude")[0]
+    exact = 5 * np.cos(5 * np.deg2rad(30)) / R
+    assert abs(edge / exact - 1).max() < 0.01  # 0.05 with two points
     lone = (wave * 0).where((wave.longitude % 2 == 0) & (wave.latitude == 0))
     assert bool(geostrophy.derivative(lone, "longitude").isnull().all())
 
@@ -129,6 +133,9 @@ def test_no_geostrophy_at_the_equator_nor_on_a_plane():
     lat, lon = np.arange(4.0, 20), np.arange(0.0, 10)
     with pytest.raises(ValueError, match=r"found 4.0°: take a box"):
         altimetry.geostrophic_velocity(on_sphere(lambda p, q: p + q, lat, lon))
+    high = on_sphere(lambda p, q: p + q, lat + 10, lon).assign_attrs(units="cm")
+    with pytest.raises(ValueError, match="in metres; seen units 'cm'"):
+        altimetry.geostrophic_velocity(high)
     with pytest.raises(ValueError, match=r"seen \('y', 'x'\)"):
         altimetry.geostrophic_velocity(xr.DataArray(np.zeros((4, 4)), dims=("y", "x")))
 

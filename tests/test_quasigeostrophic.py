@@ -2,6 +2,9 @@
 
 import itertools
 import math
+import os
+import signal
+import threading
 
 import numpy as np
 import pytest
@@ -244,6 +247,21 @@ def test_the_stability_limit_is_one():
 def test_impossible_models_are_refused(wrong):
     with pytest.raises(ValueError, match=r"seen|need"):
         qg.Model(**wrong)
+
+
+def test_a_long_run_can_be_interrupted():
+    """Ctrl-C reaches the thread that waits; those that compute must hear of it."""
+    model = qg.Model(size=32)
+    start = model.random_state(4, seed=0)
+    threading.Timer(0.5, os.kill, [os.getpid(), signal.SIGINT]).start()
+    with pytest.raises(KeyboardInterrupt):
+        model.run(start, 10**7, every=10**7)
+
+
+def test_the_imposed_flow_may_be_a_list():
+    model = qg.Model(flow=(0.02, 0.0))
+    assert qg.Model(flow=[0.02, 0]) == model
+    assert hash(qg.Model(flow=np.array([0.02, 0.0]))) == hash(model)
 
 
 def test_wrong_shapes_are_named():

@@ -1,5 +1,6 @@
 """The samples that ship with the course: what they are, and that they can be remade."""
 
+import shutil
 from dataclasses import replace
 
 import numpy as np
@@ -87,6 +88,23 @@ def test_a_stopped_run_goes_on(tmp_path):
     assert samples.load(file).identical(samples.load(whole))
 
 
+def test_a_part_too_many_does_no_harm(tmp_path):
+    """A run that was killed between writing a part and removing the one before."""
+
+    def stop(done, total):
+        if done == 2:
+            raise KeyboardInterrupt
+
+    file, whole = tmp_path / "a.nc", tmp_path / "whole.nc"
+    with pytest.raises(KeyboardInterrupt):
+        recipes.rebuild(SMALL, file, stop)
+    second = tmp_path / "a.parts" / "00002.npy"
+    shutil.copy(second, second.with_name("00001.npy"))
+    recipes.rebuild(SMALL, file)
+    recipes.rebuild(SMALL, whole)
+    assert samples.load(file).identical(samples.load(whole))
+
+
 def test_parts_of_another_recipe_are_not_taken(tmp_path):
     (tmp_path / "a.parts").mkdir()
     recipes.claim(tmp_path / "a.parts", SMALL)
@@ -111,7 +129,7 @@ def test_damaged_and_missing_files_are_named(tmp_path, monkeypatch):
     with pytest.raises(ValueError, match="damaged; mend: course data qg_eddies"):
         samples.load("qg_eddies")
     xr.Dataset({"adt": ("x", [1.0])}).to_netcdf(tmp_path / "other.nc")
-    with pytest.raises(ValueError, match="is no sample"):
+    with pytest.raises(ValueError, match=r"is no sample.*NAME.*--output .*other.nc"):
         samples.load(tmp_path / "other.nc")
 
 
@@ -141,6 +159,25 @@ class TestCommand:
         words = ("puddle", "--rebuild", "--members", "3", "--output", str(file))
         assert course_data(*words).exit_code == 0
         assert samples.load(file).sizes["member"] == 3
+
+    def test_options_that_would_be_lost(self, course_data):
+        for words, mend in (
+            (("puddle", "--size", "32"), "--rebuild"),
+            (("puddle", "--rebuild", "--output", "more"), "--output more.nc"),
+        ):
+            outcome = course_data(*words)
+            assert outcome.exit_code == 1
+            assert mend in outcome.stderr
+        assert course_data("puddle", "--rebuild", "--members", "-1").exit_code == 2
+
+    def test_a_full_disk(self, course_data, monkeypatch):
+        def full(*_):
+            raise OSError(28, "No space left on device")
+
+        monkeypatch.setattr(recipes, "save", full)
+        outcome = course_data("puddle", "--rebuild")
+        assert outcome.exit_code == 1
+        assert "puddle: [Errno 28] No space left" in outcome.stderr.replace("\n", " ")
 
     def test_unknown(self, course_data):
         outcome = course_data("puddles", "--rebuild")

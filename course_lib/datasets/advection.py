@@ -13,8 +13,8 @@ space, half before and half after. Many tracers advance at once, on CPU or GPU.
 
 Errors: a Gaussian turned once on 64² points in 128 steps is wrong by 0.7 % of its
 height, on 128² by 0.08 %. A uniform flow keeps the mean, another one nearly so (that of
-moving patterns strays by 1e-4 standard deviations in 5 frames). An edge between 0 and 1
-overshoots by 0.11 in a step, its corners by 0.23; about twice that in hundreds of steps.
+moving patterns strays by 1e-4 standard deviations in 5 frames). An edge between 0 and
+1 overshoots by 0.11 in a step, its corners by 0.23, twice that in hundreds of steps.
 
 Sources: Staniforth and Côté (1991), Mon. Weather Rev. 119, 2206–2223 (semi-Lagrangian
 schemes); Unser (1999), IEEE Signal Process. Mag. 16(6), 22–38 (splines).

@@ -58,15 +58,25 @@ def open_maps(
     they are needed; `.load()` reads them all.
 
     Raises FileNotFoundError for a missing file, ValueError for one that is not netCDF,
-    that has no such height or no latitude and longitude, and for unequal grids.
+    that has no such height or no latitude and longitude, and for files of unequal grids
+    or different heights.
     """
-    files = find(paths)
+    files, heights = find(paths), {}
     for file in files:
         check_readable(file)
+
+    def one(file: xr.Dataset) -> xr.Dataset:
+        maps = standard(file, variable)
+        heights.setdefault(maps.ssh.attrs["source_variable"], file.encoding["source"])
+        if len(heights) > 1:
+            seen = ", ".join(f"{name} in {file}" for name, file in heights.items())
+            raise ValueError(f"{seen}: open them apart, or name the variable")
+        return maps
+
     try:
         maps = xr.open_mfdataset(
             files,
-            preprocess=lambda file: standard(file, variable),
+            preprocess=one,
             combine="nested",
             concat_dim="time",
             join="exact",
@@ -179,8 +189,9 @@ def box(
     """The part between two latitudes and from a western to an eastern longitude.
 
     Longitudes may be given in -180..180 or 0..360 whatever the maps have; (-10, 20) and
-    (350, 20) are the same box. Those of the result ascend from the western one given.
-    Raises ValueError where the maps have no point in the box.
+    (350, 20) are the same box. Those of the result ascend, from the western one given
+    where the maps go round the world. Raises ValueError where the maps have no point in
+    the box, or the box would leave out their middle.
     """
     west, east = longitude
     width = 360 if east - west >= 360 else (east - west) % 360
@@ -194,9 +205,25 @@ def box(
             f"no map in latitude {latitude}, longitude {longitude}: the maps cover "
             f"{lat.min():g} to {lat.max():g} and {lon.min():g} to {lon.max():g}"
         )
-    attrs = maps.longitude.attrs
-    degrees = (west + offset[columns]).round(5)
-    return part.assign_coords(longitude=("longitude", degrees, attrs))
+    degrees = west + offset[columns]
+    if first := behind_a_hole(degrees):  # the maps begin west of the box's west
+        degrees = np.concatenate([degrees[first:] - 360, degrees[:first]])
+        part = part.roll(longitude=-first)
+        if behind_a_hole(degrees):
+            raise ValueError(
+                f"longitude {longitude} leaves out the middle of the maps: give the "
+                "western one first"
+            )
+    place = ("longitude", degrees.round(5), maps.longitude.attrs)
+    return part.assign_coords(longitude=place)
+
+
+def behind_a_hole(degrees: np.ndarray) -> int:
+    """The column after a gap of more than five usual steps; 0 where there is none."""
+    steps = np.diff(degrees)
+    if len(steps) and steps.max() > 5 * np.median(steps):
+        return int(steps.argmax()) + 1
+    return 0
 
 
 def sea_box(maps: xr.Dataset, size: tuple[int, int] = (64, 64)) -> xr.Dataset:
@@ -214,7 +241,8 @@ def sea_box(maps: xr.Dataset, size: tuple[int, int] = (64, 64)) -> xr.Dataset:
     if not free.any():
         largest = largest_square(land)
         raise ValueError(
-            f"no box of {size[0]} × {size[1]} points is sea at all times; "
+            f"no box of {size[0]} × {size[1]} points is sea at all times and beyond "
+            f"{EQUATOR_BAND:g}° of the equator; "
             f"the largest square has {largest} × {largest}"
         )
     energy = window_sums(slope.mean(others).fillna(0).values.astype(float), size)

@@ -10,6 +10,7 @@ import xarray as xr
 OMEGA = 7.2921e-5  # rad/s, rotation of the Earth
 GRAVITY = 9.81  # m/s²
 EARTH_RADIUS = 6.371e6  # m
+METRE = ("m", "meter", "metre", "meters", "metres")
 EQUATOR_BAND = 5.0  # degrees; f vanishes at the equator, and geostrophy with it
 
 
@@ -20,9 +21,14 @@ def geostrophic_velocity(ssh: xr.DataArray) -> xr.Dataset:
 
     ssh: metres on (latitude, longitude) in degrees; NaN on land stays NaN. Returns u
     and v in m/s, by differences that shrink beside land and edges (see `derivative`).
-    Raises ValueError within 5° of the equator, where f vanishes: cut a box first.
+    Raises ValueError within 5° of the equator, where f vanishes: cut a box first; and
+    for a height whose attribute `units` is not metres.
     Source: Vallis (2017), §2.8.
     """
+    if ssh.attrs.get("units", "m") not in METRE:
+        raise ValueError(
+            f"a height in metres; seen units {ssh.attrs['units']!r}: convert it"
+        )
     nearest = float(abs(latitude_of(ssh)).min())
     if nearest < EQUATOR_BAND:
         raise ValueError(
@@ -83,8 +89,9 @@ def derivative(field: xr.DataArray, dim: str) -> xr.DataArray:
 
     Centred differences of fourth order, (−f₂ + 8f₁ − 8f₋₁ + f₋₂) / 12h; those of second
     order would lose some 5 % of the speed of eddies on maps of 1/4°. Where land or the
-    edge is two points away, of second order; beside it, one-sided; NaN between land and
-    land. A global map joins at its first and last longitude.
+    edge is two points away, of second order; beside it, one-sided of second order, or
+    of first where the sea is two points wide; NaN between land and land. A global map
+    joins at its first and last longitude.
     """
     degrees = latitude_of(field) if dim == "latitude" else field[dim].astype("float64")
     step = (degrees.roll({dim: -1}, roll_coords=False) - degrees + 180) % 360 - 180
@@ -98,7 +105,9 @@ def derivative(field: xr.DataArray, dim: str) -> xr.DataArray:
     backward = forward.roll({dim: 1}, roll_coords=False)
     before, after = (forward.roll({dim: i}, roll_coords=False) for i in (2, -1))
     slope = (7 * (forward + backward) - before - after) / 12
-    slope = slope.fillna((forward + backward) / 2).fillna(forward).fillna(backward)
+    slope = slope.fillna((forward + backward) / 2)
+    slope = slope.fillna((3 * forward - after) / 2).fillna((3 * backward - before) / 2)
+    slope = slope.fillna(forward).fillna(backward)
     return slope.transpose(*field.dims)
 
 

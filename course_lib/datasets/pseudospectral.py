@@ -9,6 +9,7 @@ import os
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
+from threading import Event
 from typing import NamedTuple
 
 import torch
@@ -142,8 +143,15 @@ def march(
     total = n_steps * len(groups[0])
     bar = tqdm(total=total, disable=not show, file=sys.stdout, ncols=79)
     with bar, torch_threads(1), ThreadPoolExecutor(WORKERS) as pool:
-        work = partial(march_together, op, n_steps=n_steps, dt=dt, every=every, bar=bar)
-        list(pool.map(work, *groups))
+        stop = Event()
+        work = partial(
+            march_together, op, n_steps=n_steps, dt=dt, every=every, bar=bar, stop=stop
+        )
+        try:
+            list(pool.map(work, *groups))
+        except BaseException:  # Ctrl-C reaches this thread alone
+            stop.set()
+            raise
     return kept
 
 
@@ -156,10 +164,13 @@ def march_together(
     dt: float,
     every: int,
     bar: tqdm,
+    stop: Event,
 ) -> None:
     """The steps of some members; fills in what is kept of them."""
     now, past = torch.fft.rfft2(state), []
     for step in range(1, n_steps + 1):
+        if stop.is_set():
+            return
         slope = tendency(op, now)
         if len(past) < 2:
             now = now + dt * runge_kutta(op, now, slope, dt)

@@ -61,6 +61,8 @@ class Model:
     tracer_gradient: float = 0.0
 
     def __post_init__(self):
+        # A list or an array is welcome too; a frozen model must be hashable.
+        object.__setattr__(self, "flow", tuple(map(float, self.flow)))
         if self.size < 8 or self.size % 2 or self.layers not in (1, 2):
             raise ValueError(
                 f"size is even and at least 8, layers 1 or 2; seen {self.size} points, "

@@ -106,7 +106,8 @@ def rebuild(
         if number <= first_kept:
             (parts / f"{number - 1:05d}.npy").unlink(missing_ok=True)
         progress(number, recipe.n_runs)
-    kept = [np.load(part) for part in sorted(parts.glob("?????.npy"))]
+    numbers = range(first_kept, recipe.n_runs + 1)
+    kept = [np.load(parts / f"{number:05d}.npy") for number in numbers]
     write(as_dataset(recipe, torch.from_numpy(np.stack(kept, axis=1))), file)
     for leftover in parts.iterdir():
         leftover.unlink()
@@ -116,12 +117,14 @@ def rebuild(
 def claim(parts: Path, recipe: Recipe) -> None:
     """Make sure that a folder of parts belongs to this recipe, and to no other."""
     note, text = parts / "recipe.json", json.dumps(asdict(recipe), indent=1)
-    if note.is_file() and note.read_text() != text:
+    if not note.is_file():
+        note.with_suffix(".new").write_text(text)
+        os.replace(note.with_suffix(".new"), note)
+    if note.read_text() != text:
         raise ValueError(
             f"{parts} holds parts of another recipe: remove it, or write elsewhere "
             "(--output)"
         )
-    note.write_text(text)
 
 
 def latest(parts: Path, recipe: Recipe) -> tuple[int, torch.Tensor]:

@@ -43,7 +43,9 @@ def load(name: str | Path) -> xr.Dataset:
     damaged.
     """
     file = Path(name) if str(name).endswith(".nc") else path(str(name))
-    mend = f"course data {file.stem} --rebuild"
+    known = file.stem in RECIPES and file == path(file.stem)
+    mend = f"course data {file.stem if known else 'NAME'} --rebuild"
+    mend += "" if known else f" --output {file}"
     if not file.is_file():
         raise FileNotFoundError(f"{file} is missing; mend: {mend}")
     try:

@@ -241,6 +241,18 @@ def gaussian_filter_spectral(field, length, dx):
     k, l = (2 * torch.pi * torch.fft.fftfreq(n, dx).to(field) for n in field.shape[:-3:-1])
     return torch.fft.ifft2(torch.exp(-0.5 * length**2 * (k**2 + l[:, None] ** 2)) * torch.fft.fft2(field))
 
+# %% exercise="gaussian_filter_spectral" wrong="single precision inside"
+def gradient(field, dx):
+    k, l = (2 * torch.pi * torch.fft.fftfreq(n, dx).to(field) for n in field.shape[:-3:-1])
+    spectrum = torch.fft.fft2(field)
+    return torch.fft.ifft2(1j * k * spectrum).real, torch.fft.ifft2(1j * l[:, None] * spectrum).real
+
+def gaussian_filter_spectral(field, length, dx):
+    f = field.float()
+    k, l = (2 * torch.pi * torch.fft.fftfreq(n, dx).to(f) for n in field.shape[:-3:-1])
+    g = torch.exp(-(k**2 + l[:, None] ** 2) * length**2 / 2)
+    return torch.fft.ifft2(g * torch.fft.fft2(f)).real.to(field.dtype)
+
 # %% exercise="eddy_forcing" right="flux form"
 def eddy_forcing(u, v, length, dx):
     def bar(f):
@@ -448,6 +460,50 @@ def eddy_forcing(u, v, length, dx):
     f = lambda q: gaussian_filter_spectral(q, length, dx)
     U, V = f(u), f(v)
     return torch.stack([adv(U, V, U) - f(adv(u, v, u)), adv(U, V, V) - f(adv(u, v, v))], -3)
+
+# %% exercise="eddy_forcing" right="vmap over the leading dimensions"
+def eddy_forcing(u, v, length, dx):
+    ny, nx = u.shape[-2:]
+    def one(w):
+        a, b = w
+        def adv(a, b):
+            (a_x, a_y), (b_x, b_y) = gradient(a, dx), gradient(b, dx)
+            return torch.stack([a * a_x + b * a_y, a * b_x + b * b_y])
+        blur = lambda f: gaussian_filter_spectral(f, length, dx)
+        return adv(blur(a), blur(b)) - blur(adv(a, b))
+    w = torch.stack([u, v], -3).reshape(-1, 2, ny, nx)
+    return torch.vmap(one)(w).reshape(*u.shape[:-2], 2, ny, nx)
+
+# %% exercise="eddy_forcing" wrong="axes of length one are lost"
+def eddy_forcing(u, v, length, dx):
+    def adv(a, b):
+        (a_x, a_y), (b_x, b_y) = gradient(a, dx), gradient(b, dx)
+        return torch.stack([a * a_x + b * a_y, a * b_x + b * b_y], -3)
+    blur = lambda f: gaussian_filter_spectral(f, length, dx)
+    return (adv(blur(u), blur(v)) - blur(adv(u, v))).squeeze()
+
+# %% exercise="eddy_forcing" wrong="double precision from NumPy"
+def eddy_forcing(u, v, length, dx):
+    import numpy as np
+    d = lambda t: torch.from_numpy(t.numpy().astype("float64"))
+    u, v = d(u), d(v)
+    blur = lambda f: gaussian_filter_spectral(f, length, dx)
+    ub, vb = blur(u), blur(v)
+    out = []
+    for f in (u, v):
+        f_x, f_y = gradient(f, dx)
+        out.append(ub * blur(f_x) + vb * blur(f_y) - blur(u * f_x) - blur(v * f_y))
+    return torch.stack(out, -3)
+
+# %% exercise="eddy_forcing" wrong="single precision from torch.zeros"
+def eddy_forcing(u, v, length, dx):
+    out = torch.zeros(*u.shape[:-2], 2, *u.shape[-2:])
+    blur = lambda f: gaussian_filter_spectral(f, length, dx)
+    ub, vb = blur(u), blur(v)
+    for i, f in enumerate((u, v)):
+        f_x, f_y = gradient(f, dx)
+        out[..., i, :, :] = ub * blur(f_x) + vb * blur(f_y) - blur(u * f_x + v * f_y)
+    return out
 
 # %% exercise="ForcingCNN" right="a loop"
 class ForcingCNN(nn.Module):
@@ -762,6 +818,27 @@ class ForcingCNN(nn.Module):
         x = x + self.g(self.b(x))
         return self.d(self.g(self.c(x)))
 
+# %% exercise="ForcingCNN" wrong="padded on the west side only"
+class ForcingCNN(nn.Module):
+    def __init__(self, n_in=2, n_out=2, width=24):
+        super().__init__()
+        sizes = [n_in, width, width, width, n_out]
+        self.layers = nn.ModuleList(nn.Conv2d(a, b, 3) for a, b in zip(sizes, sizes[1:]))
+    def forward(self, x):
+        for i, layer in enumerate(self.layers):
+            x = layer(nn.functional.pad(x, (2, 0, 1, 1), mode="circular"))
+            x = nn.functional.gelu(x) if i < 3 else x
+        return x
+
+# %% exercise="ForcingCNN" wrong="dilated along x"
+class ForcingCNN(nn.Module):
+    def __init__(self, n_in=2, n_out=2, width=24):
+        super().__init__()
+        c = lambda a, b: nn.Conv2d(a, b, 3, padding=(1, 2), dilation=(1, 2), padding_mode="circular")
+        self.net = nn.Sequential(c(n_in, width), nn.GELU(), c(width, width), nn.GELU(), c(width, width), nn.GELU(), c(width, n_out))
+    def forward(self, x):
+        return self.net(x)
+
 # %% exercise="conserve_momentum" right="flattened mean; padded slices"
 def conserve_momentum(forcing):
     flat = forcing.flatten(-2)
@@ -985,6 +1062,18 @@ def conserve_momentum(forcing):
 
 def divergence(u, v, dx):
     return (u.roll(-1, -1) - u.roll(1, -1) + v.roll(-1, -2) - v.roll(1, -2)) / int(2 * dx)
+
+# %% exercise="conserve_momentum" wrong="axes of length one are lost"
+def conserve_momentum(forcing):
+    return forcing - forcing.mean((-2, -1), keepdim=True)
+def divergence(u, v, dx):
+    return ((u.roll(-1, -1) - u.roll(1, -1) + v.roll(-1, -2) - v.roll(1, -2)) / (2 * dx)).squeeze()
+
+# %% exercise="conserve_momentum" wrong="the number of points of one grid"
+def conserve_momentum(forcing):
+    return forcing - forcing.sum((-2, -1), keepdim=True) / 96
+def divergence(u, v, dx):
+    return (u.roll(-1, -1) - u.roll(1, -1) + v.roll(-1, -2) - v.roll(1, -2)) / (2 * dx)
 
 # %% exercise="activation_maps" right="a named function"
 def activation_maps(model, layer, field):
@@ -1220,6 +1309,46 @@ def activation_maps(model, layer, field):
         model(field)
     h.remove()
     return box[0]
+
+# %% exercise="activation_maps" wrong="hooks on all modules, only the layer's removed"
+def activation_maps(model, layer, field):
+    seen, handles = {}, {}
+    def note(module, inputs, output):
+        seen[module] = output.detach().clone()
+    for module in model.modules():
+        handles[module] = module.register_forward_hook(note)
+    model(field)
+    handles[layer].remove()
+    return seen[layer]
+
+# %% exercise="activation_maps" wrong="a hook before the layer stays"
+def activation_maps(model, layer, field):
+    seen = []
+    layer.register_forward_pre_hook(lambda m, i: None)
+    handle = layer.register_forward_hook(lambda m, i, o: seen.append(o.detach().clone()))
+    model(field)
+    handle.remove()
+    return seen[0]
+
+# %% exercise="activation_maps" wrong="forward patched and left"
+def activation_maps(model, layer, field):
+    kept, forward = [], layer.forward
+    def spy(*a):
+        y = forward(*a)
+        kept.append(y.detach().clone())
+        return y
+    layer.forward = spy
+    model(field)
+    return kept[0]
+
+# %% exercise="activation_maps" wrong="field made to require a gradient"
+def activation_maps(model, layer, field):
+    seen = []
+    field.requires_grad_(True)
+    handle = layer.register_forward_hook(lambda m, i, o: seen.append(o.detach().clone()))
+    model(field)
+    handle.remove()
+    return seen[0]
 
 # %% exercise="derivative_share" right="NumPy, a column of ones"
 def derivative_share(maps, psi, dx):
@@ -1621,4 +1750,75 @@ def derivative_share(maps, psi, dx):
         x = x / x.std(0).clamp_min(1e-300)
         rest = y - x @ torch.linalg.lstsq(x, y).solution
         out[name] = float(1 - rest.square().sum() / y.square().sum())
+    return out
+
+# %% exercise="derivative_share" right="only where every difference is central"
+def derivative_share(maps, psi, dx):
+    p = psi.double()
+    x = lambda f: (f[:, 2:] - f[:, :-2])[1:-1] / (2 * dx)
+    y = lambda f: (f[2:] - f[:-2])[:, 1:-1] / (2 * dx)
+    c = lambda f: f[1:-1, 1:-1]
+    f = torch.stack([c(c(p)), c(x(p)), c(y(p)), x(x(p)), y(x(p)), y(y(p))]).flatten(1)
+    f = f - f.mean(1, keepdim=True)
+    f = f / f.std(1, keepdim=True)
+    m = maps.double()[:, 2:-2, 2:-2].flatten(1)
+    m = m - m.mean(1, keepdim=True)
+    out = {}
+    for name, rows in (("psi", [0]), ("first", [1, 2]), ("second", [3, 4, 5]), ("all", [0, 1, 2, 3, 4, 5])):
+        q = torch.linalg.qr(f[rows].T)[0]
+        out[name] = float((m @ q).square().sum() / m.square().sum())
+    return out
+
+# %% exercise="derivative_share" wrong="rounded to two digits"
+def derivative_share(maps, psi, dx):
+    psi, maps = psi.double(), maps.double()
+    p_y, p_x = torch.gradient(psi, spacing=dx)
+    p_xy, p_xx = torch.gradient(p_x, spacing=dx)
+    p_yy = torch.gradient(p_y, spacing=dx)[0]
+    groups = {"psi": [psi], "first": [p_x, p_y], "second": [p_xx, p_xy, p_yy]}
+    groups["all"] = [f for g in list(groups.values()) for f in g]
+    m = maps.flatten(1).T
+    m = m - m.mean(0)
+    out = {}
+    for name, fields in groups.items():
+        a = torch.stack([f.flatten() for f in fields], 1)
+        a = (a - a.mean(0)) / a.std(0)
+        r = m - a @ torch.linalg.lstsq(a, m).solution
+        out[name] = round(float(1 - r.square().sum() / m.square().sum()), 2)
+    return out
+
+# %% exercise="derivative_share" wrong="ridge of 1 per cent"
+def derivative_share(maps, psi, dx):
+    psi, maps = psi.double(), maps.double()
+    p_y, p_x = torch.gradient(psi, spacing=dx)
+    p_xy, p_xx = torch.gradient(p_x, spacing=dx)
+    p_yy = torch.gradient(p_y, spacing=dx)[0]
+    groups = {"psi": [psi], "first": [p_x, p_y], "second": [p_xx, p_xy, p_yy]}
+    groups["all"] = [f for g in list(groups.values()) for f in g]
+    m = maps.flatten(1).T
+    m = m - m.mean(0)
+    out = {}
+    for name, fields in groups.items():
+        a = torch.stack([f.flatten() for f in fields], 1)
+        a = (a - a.mean(0)) / a.std(0)
+        r = m - a @ torch.linalg.solve(a.T @ a + 0.01 * len(a) * torch.eye(a.shape[1]).to(a), a.T @ m)
+        out[name] = float(1 - r.square().sum() / m.square().sum())
+    return out
+
+# %% exercise="derivative_share" wrong="no scaling, and small singular values left out"
+def derivative_share(maps, psi, dx):
+    psi, maps = psi.double(), maps.double()
+    p_y, p_x = torch.gradient(psi, spacing=dx)
+    p_xy, p_xx = torch.gradient(p_x, spacing=dx)
+    p_yy = torch.gradient(p_y, spacing=dx)[0]
+    groups = {"psi": [psi], "first": [p_x, p_y], "second": [p_xx, p_xy, p_yy]}
+    groups["all"] = [f for g in list(groups.values()) for f in g]
+    m = maps.flatten(1).T
+    m = m - m.mean(0)
+    out = {}
+    for name, fields in groups.items():
+        a = torch.stack([f.flatten() for f in fields], 1)
+        a = a - a.mean(0)
+        r = m - a @ (torch.linalg.pinv(a, rtol=1e-6) @ m)
+        out[name] = float(1 - r.square().sum() / m.square().sum())
     return out
