@@ -32,6 +32,7 @@ from torch import nn
 
 from course_lib import checks, plots, results
 from course_lib.datasets import samples
+from course_lib.spectral import gradient
 
 SEED = 0
 torch.set_num_threads(1)  # small networks: two threads would wait for each other
@@ -103,15 +104,9 @@ plots.line_panels(
 # $$\hat G(\boldsymbol\kappa) = \exp\bigl(-\tfrac12 \kappa^2 \ell^2\bigr), \qquad \kappa^2 = k_x^2 + k_y^2, \quad k_x, k_y \text{ in rad/m}.$$
 #
 # Apply it to periodic fields (…, ny, nx); any leading dimensions. Return real fields in the input's precision. (Large-eddy simulation writes $\exp(-\kappa^2 \Delta^2/24)$: the same
-# with $\Delta = \sqrt{12}\,\ell$.) `gradient` is given: it shows the way, and you will need it.
+# with $\Delta = \sqrt{12}\,\ell$.) `gradient`, imported above, does with derivatives what you do with a blur: `gradient??` in a cell of your own shows how.
 
 # %% exercise="gaussian_filter_spectral"
-def gradient(field: torch.Tensor, dx: float) -> tuple[torch.Tensor, torch.Tensor]:
-    """Given: ∂/∂x and ∂/∂y of periodic fields (…, ny, nx), exact for resolved waves."""
-    k, l = (2 * torch.pi * torch.fft.fftfreq(n, dx).to(field) for n in field.shape[:-3:-1])  # rad/m
-    spectrum = torch.fft.fft2(field)
-    return torch.fft.ifft2(1j * k * spectrum).real, torch.fft.ifft2(1j * l[:, None] * spectrum).real
-
 def gaussian_filter_spectral(field: torch.Tensor, length: float, dx: float) -> torch.Tensor:
     """Periodic fields (…, ny, nx) blurred by a Gaussian; length: its standard deviation, dx: spacing, m."""
     ### BEGIN SOLUTION
@@ -135,8 +130,6 @@ checks.close(blurred_toy, wave_toy * torch.exp(torch.tensor(-13 * 0.16 / 2)),
              look_at="κ in rad/m (2π times cycles per m); length squared, over 2; both wavenumbers")
 checks.close(gaussian_filter_spectral(7 + 0 * wave_toy, 0.4, spacing_toy), 7 + 0 * wave_toy,
              "a uniform field is left alone")
-checks.close(gradient(wave_toy, spacing_toy)[0], -2 * torch.sin(2 * x_toy) * torch.sin(3 * y_toy),
-             "gradient, which was given", tolerance=1e-5, look_at="leave it in the cell as it was")
 checks.passed("gaussian_filter_spectral")
 ### BEGIN HIDDEN TESTS
 dice_toy = torch.Generator().manual_seed(0)

@@ -5,11 +5,6 @@
 # %% exercise="gaussian_filter_spectral" right="real transforms and NumPy's wavenumbers"
 import numpy as np
 
-def gradient(field, dx):
-    k, l = (2 * torch.pi * torch.fft.fftfreq(n, dx).to(field) for n in field.shape[:-3:-1])
-    spectrum = torch.fft.fft2(field)
-    return torch.fft.ifft2(1j * k * spectrum).real, torch.fft.ifft2(1j * l[:, None] * spectrum).real
-
 def gaussian_filter_spectral(field, length, dx):
     ny, nx = field.shape[-2:]
     k = torch.tensor(2 * np.pi * np.fft.rfftfreq(nx, dx), dtype=field.dtype)
@@ -18,11 +13,6 @@ def gaussian_filter_spectral(field, length, dx):
     return torch.fft.irfft2(torch.fft.rfft2(field) * response, s=(ny, nx))
 
 # %% exercise="gaussian_filter_spectral" right="one axis after the other"
-def gradient(field, dx):
-    k, l = (2 * torch.pi * torch.fft.fftfreq(n, dx).to(field) for n in field.shape[:-3:-1])
-    spectrum = torch.fft.fft2(field)
-    return torch.fft.ifft2(1j * k * spectrum).real, torch.fft.ifft2(1j * l[:, None] * spectrum).real
-
 def gaussian_filter_spectral(field, length, dx):
     for axis in (-1, -2):
         n = field.shape[axis]
@@ -33,11 +23,6 @@ def gaussian_filter_spectral(field, length, dx):
     return field
 
 # %% exercise="gaussian_filter_spectral" right="LES width, a loop over the batch"
-def gradient(field, dx):
-    k, l = (2 * torch.pi * torch.fft.fftfreq(n, dx).to(field) for n in field.shape[:-3:-1])
-    spectrum = torch.fft.fft2(field)
-    return torch.fft.ifft2(1j * k * spectrum).real, torch.fft.ifft2(1j * l[:, None] * spectrum).real
-
 def gaussian_filter_spectral(field, length, dx):
     flat = field.reshape(-1, *field.shape[-2:])
     width2 = 12 * length**2
@@ -49,110 +34,60 @@ def gaussian_filter_spectral(field, length, dx):
     return torch.stack(out).reshape(field.shape)
 
 # %% exercise="gaussian_filter_spectral" wrong="cycles instead of radians"
-def gradient(field, dx):
-    k, l = (2 * torch.pi * torch.fft.fftfreq(n, dx).to(field) for n in field.shape[:-3:-1])
-    spectrum = torch.fft.fft2(field)
-    return torch.fft.ifft2(1j * k * spectrum).real, torch.fft.ifft2(1j * l[:, None] * spectrum).real
-
 def gaussian_filter_spectral(field, length, dx):
     k, l = (torch.fft.fftfreq(n, dx).to(field) for n in field.shape[:-3:-1])
     response = torch.exp(-(k**2 + l[:, None] ** 2) * length**2 / 2)
     return torch.fft.ifft2(response * torch.fft.fft2(field)).real
 
 # %% exercise="gaussian_filter_spectral" wrong="no square of the length"
-def gradient(field, dx):
-    k, l = (2 * torch.pi * torch.fft.fftfreq(n, dx).to(field) for n in field.shape[:-3:-1])
-    spectrum = torch.fft.fft2(field)
-    return torch.fft.ifft2(1j * k * spectrum).real, torch.fft.ifft2(1j * l[:, None] * spectrum).real
-
 def gaussian_filter_spectral(field, length, dx):
     k, l = (2 * torch.pi * torch.fft.fftfreq(n, dx).to(field) for n in field.shape[:-3:-1])
     response = torch.exp(-(k**2 + l[:, None] ** 2) * length / 2)
     return torch.fft.ifft2(response * torch.fft.fft2(field)).real
 
 # %% exercise="gaussian_filter_spectral" wrong="without the half"
-def gradient(field, dx):
-    k, l = (2 * torch.pi * torch.fft.fftfreq(n, dx).to(field) for n in field.shape[:-3:-1])
-    spectrum = torch.fft.fft2(field)
-    return torch.fft.ifft2(1j * k * spectrum).real, torch.fft.ifft2(1j * l[:, None] * spectrum).real
-
 def gaussian_filter_spectral(field, length, dx):
     k, l = (2 * torch.pi * torch.fft.fftfreq(n, dx).to(field) for n in field.shape[:-3:-1])
     response = torch.exp(-(k**2 + l[:, None] ** 2) * length**2)
     return torch.fft.ifft2(response * torch.fft.fft2(field)).real
 
 # %% exercise="gaussian_filter_spectral" wrong="the width of LES taken for the length"
-def gradient(field, dx):
-    k, l = (2 * torch.pi * torch.fft.fftfreq(n, dx).to(field) for n in field.shape[:-3:-1])
-    spectrum = torch.fft.fft2(field)
-    return torch.fft.ifft2(1j * k * spectrum).real, torch.fft.ifft2(1j * l[:, None] * spectrum).real
-
 def gaussian_filter_spectral(field, length, dx):
     k, l = (2 * torch.pi * torch.fft.fftfreq(n, dx).to(field) for n in field.shape[:-3:-1])
     response = torch.exp(-(k**2 + l[:, None] ** 2) * length**2 / 24)
     return torch.fft.ifft2(response * torch.fft.fft2(field)).real
 
 # %% exercise="gaussian_filter_spectral" wrong="only the zonal wavenumber"
-def gradient(field, dx):
-    k, l = (2 * torch.pi * torch.fft.fftfreq(n, dx).to(field) for n in field.shape[:-3:-1])
-    spectrum = torch.fft.fft2(field)
-    return torch.fft.ifft2(1j * k * spectrum).real, torch.fft.ifft2(1j * l[:, None] * spectrum).real
-
 def gaussian_filter_spectral(field, length, dx):
     k, l = (2 * torch.pi * torch.fft.fftfreq(n, dx).to(field) for n in field.shape[:-3:-1])
     response = torch.exp(-(k**2 + 0 * l[:, None]) * length**2 / 2)
     return torch.fft.ifft2(response * torch.fft.fft2(field)).real
 
 # %% exercise="gaussian_filter_spectral" wrong="axes exchanged"
-def gradient(field, dx):
-    k, l = (2 * torch.pi * torch.fft.fftfreq(n, dx).to(field) for n in field.shape[:-3:-1])
-    spectrum = torch.fft.fft2(field)
-    return torch.fft.ifft2(1j * k * spectrum).real, torch.fft.ifft2(1j * l[:, None] * spectrum).real
-
 def gaussian_filter_spectral(field, length, dx):
     k, l = (2 * torch.pi * torch.fft.fftfreq(n, dx).to(field) for n in field.shape[:-3:-1])
     response = torch.exp(-(k[:, None]**2 + l ** 2) * length**2 / 2)
     return torch.fft.ifft2(response * torch.fft.fft2(field)).real
 
 # %% exercise="gaussian_filter_spectral" wrong="the magnitude instead of the real part"
-def gradient(field, dx):
-    k, l = (2 * torch.pi * torch.fft.fftfreq(n, dx).to(field) for n in field.shape[:-3:-1])
-    spectrum = torch.fft.fft2(field)
-    return torch.fft.ifft2(1j * k * spectrum).real, torch.fft.ifft2(1j * l[:, None] * spectrum).real
-
 def gaussian_filter_spectral(field, length, dx):
     k, l = (2 * torch.pi * torch.fft.fftfreq(n, dx).to(field) for n in field.shape[:-3:-1])
     response = torch.exp(-(k**2 + l[:, None] ** 2) * length**2 / 2)
     return torch.fft.ifft2(response * torch.fft.fft2(field)).abs()
 
 # %% exercise="gaussian_filter_spectral" wrong="a high-pass: the rest"
-def gradient(field, dx):
-    k, l = (2 * torch.pi * torch.fft.fftfreq(n, dx).to(field) for n in field.shape[:-3:-1])
-    spectrum = torch.fft.fft2(field)
-    return torch.fft.ifft2(1j * k * spectrum).real, torch.fft.ifft2(1j * l[:, None] * spectrum).real
-
 def gaussian_filter_spectral(field, length, dx):
     k, l = (2 * torch.pi * torch.fft.fftfreq(n, dx).to(field) for n in field.shape[:-3:-1])
     response = torch.exp(-(k**2 + l[:, None] ** 2) * length**2 / 2)
     return field - torch.fft.ifft2(response * torch.fft.fft2(field)).real
 
 # %% exercise="gaussian_filter_spectral" wrong="the wave number not squared"
-def gradient(field, dx):
-    k, l = (2 * torch.pi * torch.fft.fftfreq(n, dx).to(field) for n in field.shape[:-3:-1])
-    spectrum = torch.fft.fft2(field)
-    return torch.fft.ifft2(1j * k * spectrum).real, torch.fft.ifft2(1j * l[:, None] * spectrum).real
-
 def gaussian_filter_spectral(field, length, dx):
     k, l = (2 * torch.pi * torch.fft.fftfreq(n, dx).to(field) for n in field.shape[:-3:-1])
     response = torch.exp(-(k**2 + l[:, None] ** 2).sqrt() * length**2 / 2)
     return torch.fft.ifft2(response * torch.fft.fft2(field)).real
 
 # %% exercise="gaussian_filter_spectral" wrong="the mean lost"
-def gradient(field, dx):
-    k, l = (2 * torch.pi * torch.fft.fftfreq(n, dx).to(field) for n in field.shape[:-3:-1])
-    spectrum = torch.fft.fft2(field)
-    return torch.fft.ifft2(1j * k * spectrum).real, torch.fft.ifft2(1j * l[:, None] * spectrum).real
-
 def gaussian_filter_spectral(field, length, dx):
     k, l = (2 * torch.pi * torch.fft.fftfreq(n, dx).to(field) for n in field.shape[:-3:-1])
     response = torch.exp(-(k**2 + l[:, None] ** 2) * length**2 / 2)
@@ -160,20 +95,10 @@ def gaussian_filter_spectral(field, length, dx):
     return torch.fft.ifft2(response * torch.fft.fft2(field)).real
 
 # %% exercise="gaussian_filter_spectral" wrong="returns the input"
-def gradient(field, dx):
-    k, l = (2 * torch.pi * torch.fft.fftfreq(n, dx).to(field) for n in field.shape[:-3:-1])
-    spectrum = torch.fft.fft2(field)
-    return torch.fft.ifft2(1j * k * spectrum).real, torch.fft.ifft2(1j * l[:, None] * spectrum).real
-
 def gaussian_filter_spectral(field, length, dx):
     return field
 
 # %% exercise="gaussian_filter_spectral" wrong="in place"
-def gradient(field, dx):
-    k, l = (2 * torch.pi * torch.fft.fftfreq(n, dx).to(field) for n in field.shape[:-3:-1])
-    spectrum = torch.fft.fft2(field)
-    return torch.fft.ifft2(1j * k * spectrum).real, torch.fft.ifft2(1j * l[:, None] * spectrum).real
-
 def gaussian_filter_spectral(field, length, dx):
     k, l = (2 * torch.pi * torch.fft.fftfreq(n, dx).to(field) for n in field.shape[:-3:-1])
     response = torch.exp(-(k**2 + l[:, None] ** 2) * length**2 / 2)
@@ -181,11 +106,6 @@ def gaussian_filter_spectral(field, length, dx):
     return field
 
 # %% exercise="gaussian_filter_spectral" wrong="the grid is taken for a square"
-def gradient(field, dx):
-    k, l = (2 * torch.pi * torch.fft.fftfreq(n, dx).to(field) for n in field.shape[:-3:-1])
-    spectrum = torch.fft.fft2(field)
-    return torch.fft.ifft2(1j * k * spectrum).real, torch.fft.ifft2(1j * l[:, None] * spectrum).real
-
 def gaussian_filter_spectral(field, length, dx):
     k = 2 * torch.pi * torch.fft.fftfreq(field.shape[-1], dx).to(field)
     l = 2 * torch.pi * torch.fft.fftfreq(field.shape[-2], dx * field.shape[-1] / field.shape[-2]).to(field)
@@ -193,11 +113,6 @@ def gaussian_filter_spectral(field, length, dx):
     return torch.fft.ifft2(response * torch.fft.fft2(field)).real
 
 # %% exercise="gaussian_filter_spectral" wrong="a Gaussian blur in space that is not periodic"
-def gradient(field, dx):
-    k, l = (2 * torch.pi * torch.fft.fftfreq(n, dx).to(field) for n in field.shape[:-3:-1])
-    spectrum = torch.fft.fft2(field)
-    return torch.fft.ifft2(1j * k * spectrum).real, torch.fft.ifft2(1j * l[:, None] * spectrum).real
-
 def gaussian_filter_spectral(field, length, dx):
     n = 8
     r = dx * torch.arange(-n, n + 1).to(field)
@@ -208,45 +123,22 @@ def gaussian_filter_spectral(field, length, dx):
     return f.reshape(field.shape)
 
 # %% exercise="gaussian_filter_spectral" wrong="float32 fields come back in float64"
-def gradient(field: torch.Tensor, dx: float) -> tuple[torch.Tensor, torch.Tensor]:
-    """Given"""
-    k, l = (2 * torch.pi * torch.fft.fftfreq(n, dx).to(field) for n in field.shape[:-3:-1])  # rad/m
-    spectrum = torch.fft.fft2(field)
-    return torch.fft.ifft2(1j * k * spectrum).real, torch.fft.ifft2(1j * l[:, None] * spectrum).real
-
 def gaussian_filter_spectral(field, length, dx):
     k, l = (2 * torch.pi * torch.fft.fftfreq(n, dx, dtype=torch.float64) for n in field.shape[:-3:-1])
     return torch.fft.ifft2(torch.exp(-0.5 * length**2 * (k**2 + l[:, None] ** 2)) * torch.fft.fft2(field.double())).real
 
 # %% exercise="gaussian_filter_spectral" wrong="squeezes leading dimensions of one"
-def gradient(field: torch.Tensor, dx: float) -> tuple[torch.Tensor, torch.Tensor]:
-    """Given"""
-    k, l = (2 * torch.pi * torch.fft.fftfreq(n, dx).to(field) for n in field.shape[:-3:-1])  # rad/m
-    spectrum = torch.fft.fft2(field)
-    return torch.fft.ifft2(1j * k * spectrum).real, torch.fft.ifft2(1j * l[:, None] * spectrum).real
-
 def gaussian_filter_spectral(field, length, dx):
     field = field.squeeze()
     k, l = (2 * torch.pi * torch.fft.fftfreq(n, dx).to(field) for n in field.shape[:-3:-1])
     return torch.fft.ifft2(torch.exp(-0.5 * length**2 * (k**2 + l[:, None] ** 2)) * torch.fft.fft2(field)).real
 
 # %% exercise="gaussian_filter_spectral" wrong="complex result"
-def gradient(field: torch.Tensor, dx: float) -> tuple[torch.Tensor, torch.Tensor]:
-    """Given"""
-    k, l = (2 * torch.pi * torch.fft.fftfreq(n, dx).to(field) for n in field.shape[:-3:-1])  # rad/m
-    spectrum = torch.fft.fft2(field)
-    return torch.fft.ifft2(1j * k * spectrum).real, torch.fft.ifft2(1j * l[:, None] * spectrum).real
-
 def gaussian_filter_spectral(field, length, dx):
     k, l = (2 * torch.pi * torch.fft.fftfreq(n, dx).to(field) for n in field.shape[:-3:-1])
     return torch.fft.ifft2(torch.exp(-0.5 * length**2 * (k**2 + l[:, None] ** 2)) * torch.fft.fft2(field))
 
 # %% exercise="gaussian_filter_spectral" wrong="single precision inside"
-def gradient(field, dx):
-    k, l = (2 * torch.pi * torch.fft.fftfreq(n, dx).to(field) for n in field.shape[:-3:-1])
-    spectrum = torch.fft.fft2(field)
-    return torch.fft.ifft2(1j * k * spectrum).real, torch.fft.ifft2(1j * l[:, None] * spectrum).real
-
 def gaussian_filter_spectral(field, length, dx):
     f = field.float()
     k, l = (2 * torch.pi * torch.fft.fftfreq(n, dx).to(f) for n in field.shape[:-3:-1])
