@@ -1177,8 +1177,7 @@ pushes["gradient model"] = LENGTH**2 * gradient_model(real, COARSE)[0]
 for name, push in pushes.items():
     print(f"{name}: typical push {100 * 86400 * push[:, sea].std():.2g} cm/s per day,",
           f"correlation with the network {correlation(push[:, sea], pushes['this map'][:, sea]):.2f}")
-plots.plane_maps({"network": on_sea(1e6 * pushes["this map"][0]),
-                  "network, from a smoother map of the same sea": on_sea(1e6 * pushes["a smoother map"][0])},
+plots.plane_maps({name: on_sea(1e6 * pushes[name][0]) for name in ("this map", "a smoother map")},
                  COARSE / 1000, "S in x (10⁻⁶ m/s²)", shared=False,
                  alt="Two maps of the forcing that the network draws for one sea, each on its own scale.")
 

@@ -937,49 +937,6 @@ def effective_resolution(truth, estimate, dx, threshold=0.5):
             return n * dx / m
     return 2 * dx
 
-# %% exercise="effective_resolution" wrong="half of the waves counted once"
-def effective_resolution(truth, estimate, dx, threshold=0.5):
-    import numpy as np
-    t, e = np.array(truth, float), np.array(estimate, float)
-    n = t.shape[-1]
-    c = np.fft.fftfreq(n) * n
-    ring = np.rint(np.hypot(c[:, None], c)).astype(int).ravel()
-    def spectrum(f):
-        power = (np.abs(np.fft.fft2(f)) ** 2).sum(0)
-        power[:, n // 2 + 1:] = 0
-        return np.bincount(ring, power.ravel())[1:n // 2 + 1]
-    power, error = spectrum(t), spectrum(e - t)
-    ratio = error / power
-    start = int(power.argmax())
-    for i in range(start, len(ratio)):
-        if ratio[i] >= threshold:
-            if i == start:
-                return n * dx / (i + 1)
-            m = i + (threshold - ratio[i - 1]) / (ratio[i] - ratio[i - 1])
-            return n * dx / m
-    return 2 * dx
-
-# %% exercise="effective_resolution" wrong="mean of the ratios of the waves of a ring"
-def effective_resolution(truth, estimate, dx, threshold=0.5):
-    import numpy as np
-    t, e = np.array(truth, float), np.array(estimate, float)
-    n = t.shape[-1]
-    c = np.fft.fftfreq(n) * n
-    ring = np.rint(np.hypot(c[:, None], c)).astype(int).ravel()
-    def spectrum(f):
-        power = (np.abs(np.fft.fft2(f)) ** 2).sum(0)
-        return np.bincount(ring, power.ravel())[1:n // 2 + 1]
-    power, error = spectrum(t), spectrum(e - t)
-    P = (np.abs(np.fft.fft2(t)) ** 2).sum(0).ravel(); Q = (np.abs(np.fft.fft2(e - t)) ** 2).sum(0).ravel(); ratio = (np.bincount(ring, Q / np.maximum(P, 1e-30)) / np.bincount(ring))[1:n // 2 + 1]
-    start = int(power.argmax())
-    for i in range(start, len(ratio)):
-        if ratio[i] >= threshold:
-            if i == start:
-                return n * dx / (i + 1)
-            m = i + (threshold - ratio[i - 1]) / (ratio[i] - ratio[i - 1])
-            return n * dx / m
-    return 2 * dx
-
 # %% exercise="spectral_transfer" right="two wheres"
 def spectral_transfer(surface, deep):
     a, b = torch.fft.rfft2(surface), torch.fft.rfft2(deep)
