@@ -109,26 +109,25 @@ def renew_readme() -> None:
     console.print(f"{page.name}: the table of units is that of the solutions.")
 
 
+Rebuild = Annotated[
+    bool, typer.Option("--rebuild", help="Simulate it again from its seed.")
+]
+Size = Annotated[int | None, typer.Option(help="Points along a side.", min=1)]
+Members = Annotated[int | None, typer.Option(help="Seas, each on its own.", min=1)]
+Snapshots = Annotated[int | None, typer.Option(help="Kept of each sea.", min=1)]
+Output = Annotated[Path | None, typer.Option(help="Write to this .nc file instead.")]
+
+
 @app.command("data")
 def data_command(
     name: Annotated[
         str | None, typer.Argument(help="A sample; all are listed if none is given.")
     ] = None,
-    rebuild: Annotated[
-        bool, typer.Option("--rebuild", help="Simulate it again from its seed.")
-    ] = False,
-    size: Annotated[
-        int | None, typer.Option(help="Points along a side.", min=1)
-    ] = None,
-    members: Annotated[
-        int | None, typer.Option(help="Seas, each on its own.", min=1)
-    ] = None,
-    snapshots: Annotated[
-        int | None, typer.Option(help="Kept of each sea.", min=1)
-    ] = None,
-    output: Annotated[
-        Path | None, typer.Option(help="Write to this .nc file instead.")
-    ] = None,
+    rebuild: Rebuild = False,
+    size: Size = None,
+    members: Members = None,
+    snapshots: Snapshots = None,
+    output: Output = None,
 ) -> None:
     """List the simulated samples of the course, or make one again.
 
@@ -143,25 +142,33 @@ def data_command(
 
     `course data qg_eddies --rebuild --members 16 --output many.nc` makes a larger one.
     """
-    from course_lib.datasets import recipes, samples
-
+    if not rebuild and any((size, members, snapshots, output)):
+        stop("Another size, or file, is for a new simulation; mend: --rebuild")
     try:
-        if not rebuild and any((size, members, snapshots, output)):
-            stop("Another size, or file, is for a new simulation; mend: --rebuild")
         if name is None or not rebuild:
-            return list_samples(name)
-        recipe = samples.recipe(name).larger(size, members, snapshots)
-        file = output or samples.path(name)
-        if output is None and recipe != samples.recipe(name):
-            stop("A larger sample needs a file of its own; mend: --output FILE.nc")
-        if file.suffix != ".nc":
-            stop(f"{file} is no netCDF name; mend: --output {file}.nc")
-        with progress() as bar:
-            recipes.rebuild(recipe, file, advancing(bar, f"Simulating {name}"))
+            list_samples(name)
+        else:
+            rebuild_sample(name, (size, members, snapshots), output)
     except ValueError as error:
         stop(str(error))
     except OSError as error:  # a full disk
         stop(f"{output or name}: {error}; what is done stays: run it again to go on")
+
+
+def rebuild_sample(
+    name: str, larger: tuple[int | None, int | None, int | None], output: Path | None
+) -> None:
+    """Simulate a sample again; larger: its points, members and snapshots if changed."""
+    from course_lib.datasets import recipes, samples
+
+    recipe = samples.recipe(name).larger(*larger)
+    file = output or samples.path(name)
+    if output is None and recipe != samples.recipe(name):
+        stop("A larger sample needs a file of its own; mend: --output FILE.nc")
+    if file.suffix != ".nc":
+        stop(f"{file} is no netCDF name; mend: --output {file}.nc")
+    with progress() as bar:
+        recipes.rebuild(recipe, file, advancing(bar, f"Simulating {name}"))
     console.print(f"{file}: {file.stat().st_size / 1e6:.1f} MB")
 
 

@@ -71,14 +71,20 @@ def test_rebuilding_gives_the_same(tmp_path):
     assert sorted(p.name for p in tmp_path.iterdir()) == ["a.nc", "b.nc"]
 
 
-def test_a_stopped_run_goes_on(tmp_path):
+def stopping_at(interval):
+    """A progress that presses Ctrl-C when an interval is done."""
+
     def stop(done, total):
-        if done == 3:
+        if done == interval:
             raise KeyboardInterrupt
 
+    return stop
+
+
+def test_a_stopped_run_goes_on(tmp_path):
     file, whole = tmp_path / "a.nc", tmp_path / "whole.nc"
     with pytest.raises(KeyboardInterrupt):
-        recipes.rebuild(SMALL, file, stop)
+        recipes.rebuild(SMALL, file, stopping_at(3))
     assert not file.exists()
     (tmp_path / "a.parts/00003.npy").write_bytes(b"half a fi")  # and the power failed
     steps = []
@@ -90,14 +96,9 @@ def test_a_stopped_run_goes_on(tmp_path):
 
 def test_a_part_too_many_does_no_harm(tmp_path):
     """A run that was killed between writing a part and removing the one before."""
-
-    def stop(done, total):
-        if done == 2:
-            raise KeyboardInterrupt
-
     file, whole = tmp_path / "a.nc", tmp_path / "whole.nc"
     with pytest.raises(KeyboardInterrupt):
-        recipes.rebuild(SMALL, file, stop)
+        recipes.rebuild(SMALL, file, stopping_at(2))
     second = tmp_path / "a.parts" / "00002.npy"
     shutil.copy(second, second.with_name("00001.npy"))
     recipes.rebuild(SMALL, file)
